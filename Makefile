@@ -1,0 +1,65 @@
+# Every target brings up its own environment first (scripts/env.sh); `make` alone lists them.
+
+# The task: training/configs/$(CONFIG).toml
+CONFIG ?= digits
+# How many samples stock Lava simulates; all of them run in the integer backend
+SAMPLES ?= 16
+# More arguments for pytest, for example -m slow or -k netx
+PYTEST_ARGS ?=
+# The Python 3.10 to make .venv with; found if not given
+PYTHON ?=
+export PYTHON
+
+NETWORK := netx_models/$(CONFIG).net
+# .venv/bin comes first on PATH: torch calls ninja by name when it compiles kernels.
+RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help train export simulate check report test lint lock env clean distclean
+
+train: env  ## Train the network of CONFIG
+	$(RUN) neuro-deploy train $(CONFIG)
+
+export: env  ## Write the trained network as NetX with its manifest
+	$(RUN) neuro-deploy export $(CONFIG)
+
+simulate: env  ## Run the exported network, SAMPLES of it in stock Lava
+	$(RUN) neuro-deploy simulate $(NETWORK) --lava-samples $(SAMPLES)
+
+check: env  ## Compare every spike of the backends; name the first that differs
+	$(RUN) neuro-deploy check $(NETWORK) --lava-samples $(SAMPLES)
+
+report: env  ## Write the report of CONFIG
+	$(RUN) neuro-deploy report $(CONFIG)
+
+test: env  ## Run the tests, without the slow ones; those with PYTEST_ARGS='-m slow'
+	$(RUN) python -m pytest $(PYTEST_ARGS)
+
+lint: env  ## Check style, format and types
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+
+env:  ## Make .venv current, nothing else
+	@scripts/env.sh
+
+lock:  ## Write requirements.lock from pyproject.toml
+	@scripts/env.sh lock
+
+clean:  ## Remove runs and caches, keep .venv
+	rm -rf runs build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find neuro_deploy training tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean  ## Remove .venv and .tools too
+	rm -rf .venv .tools
+
+help:  ## Show this list
+	@echo "usage: make TARGET ... [VARIABLE=value ...]"
+	@echo
+	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/\1\t\2/p' Makefile | awk -F'\t' '{ printf "  %-12s %s\n", $$1, $$2 }'
+	@echo
+	@printf '  %-14s %s\n' 'CONFIG=$(CONFIG)' 'the task: a file of training/configs, without .toml' \
+	    'SAMPLES=$(SAMPLES)' 'how many samples stock Lava simulates' \
+	    'PYTEST_ARGS=' 'more arguments for pytest' \
+	    'PYTHON=' 'the Python 3.10 to make .venv with; found if not given'

@@ -1,0 +1,130 @@
+"""The lock agrees with pyproject.toml and names no host; the Makefile and scripts/env.sh keep their promises.
+
+A stand-in for uv makes the tests of env.sh quick: it writes down how it was called and installs nothing.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tomli
+
+ROOT = Path(__file__).parent.parent
+PYPROJECT = tomli.loads((ROOT / "pyproject.toml").read_text())
+LOCK = (ROOT / "requirements.lock").read_text()
+UV_LOCK = (ROOT / "scripts" / "uv.txt").read_text()
+
+FAKE_UV = f"""#!/bin/sh
+echo "$*" >>uv.log
+case "$1 $2" in
+    --version*) echo "uv 0.13.9" ;;
+    venv*) mkdir -p .venv/bin; ln -s "{Path(sys.base_prefix) / "bin" / "python3.10"}" .venv/bin/python ;;
+    "pip install") [ ! -e fail ] ;;
+esac
+"""
+OTHER_PYTHON = """#!/bin/sh
+if [ "$1" = --version ]; then echo Python 3.11.7; else exit 1; fi
+"""
+
+
+def run(*command: str, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command with an environment that does not know of the make which runs these tests."""
+    known = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "PYENV_ROOT")}
+    return subprocess.run(command, cwd=cwd, env=known | variables, capture_output=True, text=True, timeout=60)
+
+
+def program(path: Path, text: str) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of the files that decide the environment, with the stand-in as its uv."""
+    for name in ("pyproject.toml", "requirements.lock", "scripts/env.sh"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    program(tmp_path / "bin" / "uv", FAKE_UV)
+    return tmp_path
+
+
+def bring_up(copy: Path, **variables: str) -> tuple[int, list[str], str]:
+    """Run env.sh: exit status, what uv was asked to do (but its version), what was said."""
+    log = copy / "uv.log"
+    log.write_text("")
+    variables = {"PATH": f"{copy / 'bin'}:{os.environ['PATH']}"} | variables
+    done = run("scripts/env.sh", cwd=copy, **variables)
+    calls = [" ".join(line.split()[:2]) for line in log.read_text().splitlines() if line != "--version"]
+    return done.returncode, [call.removesuffix(" --quiet") for call in calls], done.stderr
+
+
+@pytest.mark.parametrize("text", [LOCK, UV_LOCK], ids=["requirements.lock", "uv.txt"])
+def test_locks_have_hashes_and_no_hosts(text):
+    assert "://" not in text
+    assert not re.search(r"--(extra-)?index|--find-links|@ ", text)
+    blocks = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
+    assert blocks
+    assert [block.split()[0] for block in blocks if "--hash=sha256:" not in block] == []
+
+
+def test_lock_agrees_with_pyproject():
+    locked = set(re.findall(r"^(\S+==\S+)", LOCK, flags=re.MULTILINE))
+    asked = PYPROJECT["project"]["dependencies"] + PYPROJECT["project"]["optional-dependencies"]["dev"]
+    assert [one for one in asked if "==" in one and one not in locked] == []
+
+
+def test_targets_run_in_the_order_given():
+    done = run("make", "-n", "-j2", "train", "export", "simulate", "CONFIG=other", "SAMPLES=3")
+    commands = [line.partition("neuro-deploy ")[2] for line in done.stdout.splitlines() if "neuro-deploy " in line]
+    assert commands == ["train other", "export other", "simulate netx_models/other.net --lava-samples 3"]
+
+
+def test_make_alone_lists_every_target():
+    (targets,) = re.findall(r"^\.PHONY: (.*)", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    shown = run("make").stdout
+    assert [target for target in targets.split() if not re.search(rf"^  {target} +[A-Z]", shown, flags=re.MULTILINE)] == []
+
+
+@pytest.mark.parametrize(("python", "reason"), [(OTHER_PYTHON, "is Python 3.11.7"), ("#!/bin/sh\nexit 127\n", "cannot be run")])
+def test_a_wrong_python_is_one_line_and_exit_2(copy, python, reason):
+    code, calls, said = bring_up(copy, PYTHON=str(program(copy / "other", python)))
+    assert (code, calls) == (2, [])
+    assert reason in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_shim_that_fails_is_passed_over(copy):
+    program(copy / "bin" / "python3.10", "#!/bin/sh\necho shim: command not found >&2\nexit 127\n")
+    versions = copy / "pyenv" / "versions" / "3.10.99" / "bin"
+    versions.mkdir(parents=True)
+    (versions / "python3.10").symlink_to(Path(sys.base_prefix) / "bin" / "python3.10")
+    code, calls, said = bring_up(copy, PYENV_ROOT=str(copy / "pyenv"))
+    assert (code, calls[0]) == (0, "venv")
+    assert "shim" not in said
+
+
+def test_nothing_is_installed_twice(copy):
+    python = str(Path(sys.base_prefix) / "bin" / "python3.10")
+    assert bring_up(copy, PYTHON=python)[1] == ["venv", "pip install", "pip install"]
+    assert bring_up(copy) == (0, [], "")
+    assert bring_up(copy, PYTHON=python) == (0, [], "")
+    with (copy / "requirements.lock").open("a") as lock:
+        lock.write("# changed\n")
+    assert bring_up(copy)[1] == ["pip install", "pip install"]
+
+
+def test_an_unfinished_installation_is_made_anew(copy):
+    python = str(Path(sys.base_prefix) / "bin" / "python3.10")
+    (copy / "fail").touch()
+    assert bring_up(copy, PYTHON=python)[0] != 0
+    assert not (copy / ".venv" / ".stamp").exists()
+    (copy / "fail").unlink()
+    code, calls, said = bring_up(copy, PYTHON=python)
+    assert (code, calls) == (0, ["venv", "pip install", "pip install"])
+    assert "did not finish" in said
