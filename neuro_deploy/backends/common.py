@@ -1,0 +1,62 @@
+"""What every backend does alike: check and lay out the samples, and bring recorded layers back to model time."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuro_deploy.chain import Chain
+from neuro_deploy.errors import InputError
+from neuro_deploy.inputs import inject
+from neuro_deploy.netx import Network
+
+
+def prepare(network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Check encoded samples and lay them out for injection.
+
+    Args:
+        network: what reads them.
+        encoded: int32 [samples, T, channels].
+        labels: int64 [samples].
+
+    Returns:
+        int32 [samples, T + D + G, input channels].
+
+    Raises:
+        InputError: they do not fit the network.
+    """
+    manifest = network.manifest
+    expected = (manifest.steps, manifest.input.channels)
+    if encoded.ndim != 3 or encoded.shape[1:] != expected or not encoded.shape[0]:
+        raise InputError(
+            f"encoded samples have shape {list(encoded.shape)}, the network reads [samples, {expected[0]}, {expected[1]}] "
+            "and at least one sample"
+        )
+    if labels.shape != encoded.shape[:1]:
+        raise InputError(f"labels have shape {list(labels.shape)} for {encoded.shape[0]} samples: one label for each")
+    limit = 2**manifest.input.message_bits - 1
+    if encoded.min() < 0 or encoded.max() > limit:
+        worst = encoded.min() if encoded.min() < 0 else encoded.max()
+        raise InputError(f"an encoded sample holds {worst}, a graded spike carries 0 to {limit}: encode with the manifest's scale")
+    return inject(encoded, manifest.input, manifest.latency + manifest.gap)
+
+
+def align(chain: Chain, layers: Sequence[NDArray[np.uint8]], steps: int) -> dict[str, NDArray[np.uint8]]:
+    """Cut the computing populations out of recorded layers and shift them to model time.
+
+    The neurons of layer ``k`` hold at chip step ``t + k + 1`` the model's step ``t`` (0-based).
+
+    Args:
+        chain: its segments say where the populations are.
+        layers: uint8 [samples, chip steps, neurons] for each layer, at least ``steps + D`` chip steps.
+        steps: T, steps of a sample.
+
+    Returns:
+        uint8 [samples, T, neurons] by the population's name, in the order of the layers.
+    """
+    return {
+        segment.name: layers[index][:, index + 1 : index + 1 + steps, segment.start : segment.stop]
+        for index, layer in enumerate(chain.layers)
+        for segment in layer.segments
+        if segment.role == "compute"
+    }

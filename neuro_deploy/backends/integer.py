@@ -1,0 +1,41 @@
+"""The integer semantics themselves, layer by layer in NumPy: the reference, and the fastest way to run a chain here."""
+
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuro_deploy.backends.common import align, prepare
+from neuro_deploy.netx import Network
+from neuro_deploy.semantics import run_chain
+from neuro_deploy.trace import Trace
+
+_MEMORY = 256 * 2**20
+"""Bytes that the sums of one batch may take; with their copies about four times as much."""
+
+
+class IntegerBackend:
+    """Runs the chain as :mod:`neuro_deploy.semantics` defines it, every sample from rest."""
+
+    name = "integer"
+
+    def run(self, network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int64]) -> Trace:
+        """Run samples; see :class:`neuro_deploy.backends.Backend`."""
+        begin = time.perf_counter()
+        injected = prepare(network, encoded, labels)
+        chain, manifest = network.chain, network.manifest
+        samples, steps = injected.shape[:2]
+        layers = tuple(np.empty((samples, steps, layer.size), np.uint8) for layer in chain.layers)
+        readout = np.empty((samples, chain.layers[-1].size), np.int64)
+        batch = max(1, _MEMORY // (steps * max(layer.size for layer in chain.layers) * 8))
+        start = time.perf_counter()
+        for first in range(0, samples, batch):
+            part = slice(first, first + batch)
+            for layer, run in zip(layers, run_chain(chain, injected[part]), strict=True):
+                layer[part] = run.spikes
+                if run.voltages is not None:
+                    readout[part] = run.voltages[:, manifest.steps + manifest.latency - 1]
+        seconds = time.perf_counter() - start
+        where = slice(manifest.readout.start, manifest.readout.stop)
+        populations = align(chain, layers, manifest.steps)
+        return Trace(self.name, injected, populations, layers, readout[:, where], labels, seconds, start - begin)

@@ -1,0 +1,72 @@
+"""What the Lava backend and its worker hand each other: files in one folder."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+PROGRESS = "progress"
+"""File that grows by one byte when the network is built and by one for each finished sample."""
+
+DONE = "done.json"
+"""File with the measured times (``start``, seconds since the epoch, and ``seconds``); all results are complete when it appears."""
+
+ERROR = "error"
+"""File with one line that says what went wrong."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of Lava over some samples.
+
+    Attributes:
+        folder: where its files are.
+        net: the NetX file.
+        message_bits: bits of the graded input.
+        samples: number of samples.
+        steps: T + D, after which the read-out is read.
+        gap: G, silent steps after that.
+        sizes: number of neurons of each layer.
+    """
+
+    folder: Path
+    net: Path
+    message_bits: int
+    samples: int
+    steps: int
+    gap: int
+    sizes: tuple[int, ...]
+
+    @property
+    def input(self) -> Path:
+        """int32 [samples * (T + D + G), input channels]."""
+        return self.folder / "input.npy"
+
+    @property
+    def readout(self) -> Path:
+        """int64 [samples, read-out neurons]."""
+        return self.folder / "readout.npy"
+
+    @property
+    def log(self) -> Path:
+        """What the worker and Lava print on stderr."""
+        return self.folder / "stderr"
+
+    def layer(self, index: int) -> Path:
+        """uint8 [samples * (T + D + G), neurons]; made by the parent, filled by the worker."""
+        return self.folder / f"layer{index}.npy"
+
+    def finished(self) -> int:
+        """Samples that are done; -1 while the network is being built."""
+        progress = self.folder / PROGRESS
+        return progress.stat().st_size - 1 if progress.exists() else -1
+
+    def save(self) -> None:
+        """Write the description into the folder."""
+        fields = {name: value for name, value in vars(self).items() if name != "folder"} | {"net": str(self.net)}
+        (self.folder / "job.json").write_text(json.dumps(fields))
+
+    @classmethod
+    def load(cls, folder: Path) -> "Job":
+        """Read the description from a folder."""
+        fields = json.loads((folder / "job.json").read_text())
+        return cls(**fields | {"folder": folder, "net": Path(fields["net"]), "sizes": tuple(fields["sizes"])})

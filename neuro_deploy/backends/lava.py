@@ -1,0 +1,175 @@
+"""Stock Lava, from outside: start a worker, watch it, take its results, leave nothing behind.
+
+Lava starts one process for each of its parts, leaves some of them behind when it fails, and can hang for ever. So it runs in a
+worker with a process group of its own, which this module ends whatever happens. This file does not import Lava.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+
+from neuro_deploy.backends.common import align, prepare
+from neuro_deploy.backends.job import DONE, ERROR, Job
+from neuro_deploy.errors import BackendError
+from neuro_deploy.netx import Network
+from neuro_deploy.trace import Trace
+
+_COMMAND = (sys.executable, "-m", "neuro_deploy.backends.lava_worker")
+
+_POLL = 0.02
+"""Seconds between two looks at the worker."""
+
+_GRACE = 5.0
+"""Seconds that the worker's processes get to end by themselves before they are killed."""
+
+
+class LavaBackend:
+    """Runs the NetX file in ``lava.lib.dl.netx.hdf5.Network`` with ``Loihi2SimCfg(select_tag="fixed_pt")``.
+
+    All samples run one after the other without a reset of anything but the read-out's voltage, with the manifest's gap between
+    them.
+
+    Args:
+        time_limit: seconds that start-up, or one sample, may take before the run is given up.
+    """
+
+    name = "lava"
+
+    def __init__(self, time_limit: float = 120.0) -> None:
+        self.time_limit = time_limit
+
+    def run(self, network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int64]) -> Trace:
+        """Run samples; see :class:`neuro_deploy.backends.Backend`.
+
+        Raises:
+            BackendError: the worker died, hung, or Lava failed.
+        """
+        injected = prepare(network, encoded, labels)
+        samples, steps = injected.shape[:2]
+        chain, manifest = network.chain, network.manifest
+        with tempfile.TemporaryDirectory(prefix="neuro_deploy_lava_") as name:
+            job = Job(
+                folder=Path(name),
+                net=network.net.resolve(),
+                message_bits=manifest.input.message_bits,
+                samples=samples,
+                steps=manifest.steps + manifest.latency,
+                gap=manifest.gap,
+                sizes=tuple(layer.size for layer in chain.layers),
+            )
+            np.save(job.input, injected.reshape(samples * steps, -1))
+            for index, layer in enumerate(chain.layers):
+                open_memmap(job.layer(index), mode="w+", dtype=np.uint8, shape=(samples * steps, layer.size))  # type: ignore[no-untyped-call]
+            job.save()
+            begin = time.time()
+            with _worker(job) as worker:
+                self._watch(worker, job)
+            layers = tuple(np.load(job.layer(index)).reshape(samples, steps, -1) for index in range(len(chain.layers)))
+            readout = np.load(job.readout)[:, manifest.readout.start : manifest.readout.stop]
+            times = json.loads((job.folder / DONE).read_text())
+        populations = align(chain, layers, manifest.steps)
+        return Trace(self.name, injected, populations, layers, readout, labels, times["seconds"], times["start"] - begin)
+
+    def _watch(self, worker: "subprocess.Popen[bytes]", job: Job) -> None:
+        """Return when all samples are done; raise when that will not happen."""
+        finished, since = -1, time.monotonic()
+        while not (job.folder / DONE).exists():
+            ended = worker.poll() is not None
+            if (job.folder / ERROR).exists():
+                raise BackendError(f"lava: {(job.folder / ERROR).read_text().strip()}")
+            if ended and not (job.folder / DONE).exists():
+                raise BackendError(f"lava: the worker ended with status {worker.returncode} after {_samples(job)}: {_last_words(job)}")
+            now = job.finished()
+            if now != finished:
+                finished, since = now, time.monotonic()
+            elif time.monotonic() - since > self.time_limit:
+                raise BackendError(
+                    f"lava: no sample finished within {self.time_limit:g} s, {_samples(job)}; its processes were ended: "
+                    f"run fewer steps or raise the time limit. {_last_words(job)}"
+                )
+            time.sleep(_POLL)
+
+
+@contextmanager
+def _worker(job: Job) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run the worker in a session of its own and end all of its processes on the way out, whatever the way."""
+    root = str(Path(__file__).resolve().parents[2])
+    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    # Each of Lava's processes works on small vectors: more threads only get in each other's way.
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    with job.log.open("wb") as log:
+        worker = subprocess.Popen(
+            [*_COMMAND, str(job.folder)],
+            stdin=subprocess.PIPE,  # never written to: the worker ends when this process is gone and closes it
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            env=environment,
+            start_new_session=True,
+        )
+    try:
+        yield worker
+        # Lava takes a moment to stop its processes in good order.
+        with suppress(subprocess.TimeoutExpired):
+            worker.wait(_GRACE)
+    finally:
+        _end_group(worker)
+
+
+def _end_group(worker: "subprocess.Popen[bytes]") -> None:
+    """End every process of the worker's group.
+
+    SIGTERM first: Python's resource tracker ignores it, sees that the others are gone, and removes their shared memory; killed with
+    the others it would leave that memory behind until the machine restarts.
+    """
+    for sent in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(worker.pid, sent)
+        deadline = time.monotonic() + _GRACE
+        while _alive(worker) and time.monotonic() < deadline:
+            time.sleep(_POLL)
+    worker.wait()
+    if worker.stdin is not None:
+        worker.stdin.close()
+
+
+def _alive(worker: "subprocess.Popen[bytes]") -> bool:
+    """Whether a process of the worker's group still runs."""
+    worker.poll()  # a dead leader that nobody waits for would count
+    try:
+        os.killpg(worker.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # what macOS says of a group of dead processes
+        return False
+    # Orphans that init has not collected yet count for killpg; where there is /proc it tells them apart.
+    states = [_state(stat, worker.pid) for stat in Path("/proc").glob("[0-9]*/stat")]
+    return not states or any(state not in ("", "Z", "X") for state in states)
+
+
+def _state(stat: Path, group: int) -> str:
+    """State letter of a process of a group, empty for another's (``man 5 proc``; the name in brackets may hold anything)."""
+    try:
+        fields = stat.read_text().rpartition(")")[2].split()
+    except OSError:  # it has ended meanwhile
+        return ""
+    return fields[0] if fields[2] == str(group) else ""
+
+
+def _samples(job: Job) -> str:
+    return f"{max(0, job.finished())} of {job.samples} samples"
+
+
+def _last_words(job: Job) -> str:
+    lines = [line.strip() for line in job.log.read_text(errors="replace").splitlines() if line.strip()]
+    return lines[-1] if lines else "it said nothing"

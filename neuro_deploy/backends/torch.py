@@ -1,0 +1,52 @@
+"""The trained model's own evaluation pass, in model time: what the chip is meant to compute."""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuro_deploy.errors import ModelFileError
+from neuro_deploy.files import sha256
+from neuro_deploy.inputs import inject
+from neuro_deploy.netx import Network
+from neuro_deploy.trace import Trace
+
+Evaluate = Callable[[NDArray[np.int32]], tuple[Mapping[str, NDArray[np.uint8]], NDArray[np.int64]]]
+"""Encoded samples [samples, T, channels] -> spikes by population [samples, T, neurons], read-out voltages [samples, classes]."""
+
+
+class TorchBackend:
+    """Runs the checkpoint that the network was exported from.
+
+    Args:
+        load: reads a checkpoint's evaluation pass. Passed in, because the model's code is not part of this package.
+    """
+
+    name = "torch"
+
+    def __init__(self, load: Callable[[Path], Evaluate]) -> None:
+        self.load = load
+
+    def run(self, network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int64]) -> Trace:
+        """Run samples; see :class:`neuro_deploy.backends.Backend`.
+
+        Raises:
+            ModelFileError: the checkpoint is missing or is not the one that was exported.
+        """
+        begin = time.perf_counter()
+        path, manifest = network.checkpoint, network.manifest
+        if not path.is_file():
+            raise ModelFileError(f"{path}: no such file, the torch backend needs the checkpoint beside the .net: export again")
+        found = sha256(path)
+        if found != manifest.sha256.checkpoint:
+            raise ModelFileError(
+                f"{path}: SHA-256 {found[:12]}... is not the manifest's {manifest.sha256.checkpoint[:12]}...: export again"
+            )
+        evaluate = self.load(path)
+        start = time.perf_counter()
+        populations, readout = evaluate(encoded)
+        seconds = time.perf_counter() - start
+        injected = inject(encoded, manifest.input, manifest.latency + manifest.gap)
+        return Trace(self.name, injected, dict(populations), None, readout, labels, seconds, start - begin)

@@ -1,0 +1,257 @@
+"""The command line: verbs and their options, nothing else."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from neuro_deploy.errors import ConfigError, NeuroDeployError
+
+# Everything else is imported inside the verbs: torch and SLAYER need seconds, and --help should not.
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Train a Spiking LMUFormer, deploy it to NetX, and prove that not one spike is lost on the way.",
+)
+console = Console()
+
+RUNS = Path("runs")
+MODELS = Path("netx_models")
+
+ConfigName = Annotated[
+    str, typer.Argument(metavar="CONFIG", help="A file of training/configs without .toml, or the path of a .toml file.")
+]
+ModelPath = Annotated[
+    Path, typer.Argument(metavar="MODEL.net", help="An exported network; its manifest and checkpoint lie beside it.")
+]
+LavaSamples = Annotated[int, typer.Option(min=1, help="How many samples stock Lava runs; it needs seconds for each.")]
+TimeLimit = Annotated[float, typer.Option(min=0, help="Seconds that Lava may take for one sample before it is ended.")]
+
+
+@app.command()
+def train(
+    config: ConfigName,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on after the last finished epoch.")] = False,
+    seed: Annotated[int | None, typer.Option(min=0, help="Instead of the configuration's seed.")] = None,
+) -> None:
+    """Train a network; checkpoints and the log go to runs/CONFIG."""
+    from training.config import load
+    from training.loop import Trainer
+    from training.progress import TrainingProgress
+
+    settings = load(config)
+    if seed is not None:
+        settings = settings.model_copy(update={"train": settings.train.model_copy(update={"seed": seed})})
+    folder = RUNS / settings.name
+    trainer = Trainer(settings, folder)
+    if resume:
+        trainer.resume()
+    try:
+        with TrainingProgress(console, done=trainer.done) as progress:
+            trainer.run(progress.hooks())
+    except KeyboardInterrupt:
+        console.print(
+            f"stopped after epoch {trainer.done} of {trainer.epochs}; {_kept(folder)}"
+            f"go on with: neuro-deploy train {config} --resume"
+        )
+        raise typer.Exit(130) from None
+    best = max(trainer.history, key=lambda epoch: (epoch.validation_accuracy, -epoch.validation_loss))
+    console.print(
+        f"{folder / 'best.pt'}: epoch {best.epoch} of {trainer.epochs}, "
+        f"{100 * best.validation_accuracy:.2f} % of the validation split with the deployed integers"
+    )
+
+
+def _kept(folder: Path) -> str:
+    return f"{folder / 'best.pt'} is the best so far; " if (folder / "best.pt").is_file() else ""
+
+
+@app.command()
+def export(
+    config: ConfigName,
+    checkpoint: Annotated[Path | None, typer.Option(help="Instead of runs/CONFIG/best.pt.")] = None,
+    output: Annotated[Path, typer.Option(help="Folder for the .net, .json and .pt files.")] = MODELS,
+) -> None:
+    """Lower a trained network to a NetX chain, check it against the chip's rules and write it."""
+    from neuro_deploy.lowering import lower
+    from neuro_deploy.netx import save_network
+    from neuro_deploy.report.tables import chain_table
+    from training.checkpoint import read
+    from training.config import load, require_same
+    from training.deploy import describe, to_graph
+
+    settings = load(config)
+    source = checkpoint or RUNS / settings.name / "best.pt"
+    trained = read(source)
+    require_same(trained.config, settings, source)
+    chain = lower(to_graph(trained))
+    path = output / f"{settings.name}.net"
+    manifest = save_network(chain, path, describe(trained), trained.to_bytes())
+    console.print(chain_table(chain, manifest))
+    console.print(f"wrote {path}, {path.with_suffix('.json')} and {path.with_suffix('.pt')}")
+
+
+@app.command()
+def simulate(
+    model: ModelPath,
+    backend: Annotated[str | None, typer.Option(help="Run this one alone: integer, torch or lava.")] = None,
+    samples: Annotated[int | None, typer.Option(min=1, help="First test samples to run; all if not given.")] = None,
+    trace: Annotated[Path | None, typer.Option(metavar="FILE.npz", help="Save every spike of the one backend.")] = None,
+    lava_samples: LavaSamples = 16,
+    time_limit: TimeLimit = 120.0,
+) -> None:
+    """Run a network on the test set: on all backends with the reference check, or on one.
+
+    Without --backend the result is also written to runs/CONFIG/simulation.json; exit code 1 if one spike differs.
+    """
+    from neuro_deploy.report.tables import backends_table, simulation_tables
+    from neuro_deploy.simulation import run_backend, save_result, save_trace, summarise
+
+    if backend is not None:
+        workbench = _Workbench(model, time_limit)
+        chosen = samples or (lava_samples if backend == "lava" else len(workbench.labels))
+        result = run_backend(workbench.network, workbench.backend(backend), *workbench.first(chosen))
+        console.print(backends_table([summarise(result, workbench.network)], str(model)))
+        if trace is not None:
+            save_trace(result, trace)
+            console.print(f"wrote {trace}")
+        return
+    if trace is not None:
+        raise ConfigError("--trace needs --backend: it saves the spikes of one backend")
+    workbench, simulation = _run_all(model, samples, lava_samples, time_limit, unquantised=True)
+    path = RUNS / workbench.network.manifest.config / "simulation.json"
+    save_result(simulation, path)
+    console.print(simulation_tables(simulation))
+    console.print(f"wrote {path}")
+    _exit_unless_equal(simulation)
+
+
+@app.command()
+def check(
+    model: ModelPath,
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="First test samples for integer and torch; all if not given.")
+    ] = None,
+    lava_samples: LavaSamples = 16,
+    time_limit: TimeLimit = 120.0,
+) -> None:
+    """Compare every spike of every backend with the integer reference; exit code 1 if one differs."""
+    from neuro_deploy.report.tables import check_table
+
+    _, simulation = _run_all(model, samples, lava_samples, time_limit, unquantised=False)
+    console.print(check_table(simulation.comparisons, every_population=True))
+    _exit_unless_equal(simulation)
+
+
+@app.command()
+def report(config: ConfigName) -> None:
+    """Show the training log and the last simulation of CONFIG."""
+    from neuro_deploy.report.tables import simulation_tables, training_table
+    from neuro_deploy.simulation import load_result
+    from training.config import load
+    from training.loop import read_log
+
+    folder = RUNS / load(config).name
+    log = read_log(folder)
+    if log:
+        console.print(training_table(log))
+    console.print(simulation_tables(load_result(folder / "simulation.json")))
+
+
+@app.command()
+def doctor() -> None:
+    """Say what of the set-up is present and whether Lava computes what it should; exit code 1 if something is amiss."""
+    from neuro_deploy.doctor import examine
+    from neuro_deploy.report.tables import findings_table
+
+    findings = examine(MODELS)
+    console.print(findings_table(findings))
+    if not all(finding.good for finding in findings):
+        raise typer.Exit(1)
+
+
+class _Workbench:
+    """A network with its test data and the backends that can run it."""
+
+    def __init__(self, model: Path, time_limit: float) -> None:
+        from neuro_deploy.netx import load_network
+        from training.config import parse
+        from training.data import load_data
+
+        self.network = load_network(model)
+        manifest = self.network.manifest
+        self.settings = parse(manifest.settings, f"in {model.with_suffix('.json')}")
+        self.test = load_data(self.settings.data).test
+        self.labels = self.test.labels
+        self.time_limit = time_limit
+
+    def first(self, number: int) -> tuple[Any, Any]:
+        """The first test samples and their labels."""
+        if number > len(self.labels):
+            raise ConfigError(f"{number} samples asked for, the test set has {len(self.labels)}: ask for fewer")
+        return self.test.samples[:number], self.test.labels[:number]
+
+    def backend(self, name: str) -> Any:
+        """A backend by its name."""
+        from neuro_deploy.backends import BACKENDS, Factories, create
+        from neuro_deploy.backends.lava import LavaBackend
+        from neuro_deploy.backends.torch import TorchBackend
+        from training.deploy import load_evaluator
+
+        own: Factories = {"torch": lambda: TorchBackend(load_evaluator), "lava": lambda: LavaBackend(self.time_limit)}
+        return create(name, {**BACKENDS, **own})
+
+
+def _run_all(
+    model: Path, samples: int | None, lava_samples: int, time_limit: float, unquantised: bool
+) -> tuple[_Workbench, Any]:
+    """Integer and torch on the samples, Lava on the first few of them."""
+    from neuro_deploy.simulation import simulate as run
+
+    workbench = _Workbench(model, time_limit)
+    number = samples or len(workbench.labels)
+    data = workbench.first(number)
+    runs = [
+        (workbench.backend(name), min(number, lava_samples) if name == "lava" else number)
+        for name in ("integer", "torch", "lava")
+    ]
+    accuracy = _unquantised_accuracy(workbench, number) if unquantised else None
+
+    def announce(backend: str, count: int) -> None:
+        console.print(f"{backend}: {count} samples ...", style="dim")
+
+    return workbench, run(workbench.network, runs, *data, announce, accuracy)
+
+
+def _unquantised_accuracy(workbench: _Workbench, number: int) -> float | None:
+    """Accuracy of the checkpoint with real-valued weights on the same samples."""
+    from training.checkpoint import read
+    from training.data import Split
+    from training.loop import evaluate
+
+    if not workbench.network.checkpoint.is_file():
+        return None
+    network = read(workbench.network.checkpoint).network()
+    return evaluate(network, Split(*workbench.first(number)), workbench.network.manifest.input, quantised=False).accuracy
+
+
+def _exit_unless_equal(simulation: Any) -> None:
+    if not simulation.equal:
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command line; an error of the user's is one line and exit code 2."""
+    try:
+        app()
+    except NeuroDeployError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

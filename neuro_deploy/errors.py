@@ -1,0 +1,33 @@
+"""What can go wrong, in kinds a caller can tell apart.
+
+Every error that a user can cause is a :class:`NeuroDeployError`; the command line prints its message on one line and
+exits with code 2. A message says what, which value, which limit and what to do.
+"""
+
+
+class NeuroDeployError(Exception):
+    """Base of all errors that are the user's to mend."""
+
+
+class ConfigError(NeuroDeployError, ValueError):
+    """A configuration has an unknown key or an impossible value."""
+
+
+class ModelFileError(NeuroDeployError, ValueError):
+    """A NetX file, a manifest or a checkpoint is missing, damaged, or does not fit the others."""
+
+
+class RuleError(NeuroDeployError, ValueError):
+    """A network breaks a limit of the chip or of the NetX format; lists every violation."""
+
+
+class InputError(NeuroDeployError, ValueError):
+    """A sample has the wrong shape, a NaN or a value outside the encoder's range."""
+
+
+class BackendError(NeuroDeployError, RuntimeError):
+    """A backend is unknown, not installed, or died while running."""
+
+
+class OutputError(NeuroDeployError, OSError):
+    """A result cannot be written (no permission, disk full)."""

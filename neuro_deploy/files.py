@@ -1,0 +1,111 @@
+"""Files that are either written whole or not at all."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
+
+from neuro_deploy.errors import OutputError
+
+Content: TypeAlias = bytes | Callable[[BinaryIO], object]
+"""All bytes of a file, or what writes them into an open file."""
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing that takes its place only when it is complete and on the disk.
+
+    Args:
+        path: where; missing folders are made.
+
+    Yields:
+        A binary file in the same folder. If the block raises, it is removed and ``path`` is as before.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        temporary = Path(name)
+        with os.fdopen(handle, "wb") as file:
+            # mkstemp makes private files; a result is as readable as any other file of its user.
+            temporary.chmod(0o666 & ~_umask())
+            yield file
+            _to_disk(file)
+        temporary.replace(path)
+        temporary = None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(f"cannot write {path}: {reason}; choose another folder or make room") from error
+    finally:
+        if temporary is not None:
+            with suppress(OSError):
+                temporary.unlink()
+
+
+def write_atomically(path: Path, content: Content) -> None:
+    """Write a file so that a reader sees the old one or the whole new one.
+
+    Args:
+        path: where; missing folders are made.
+        content: its bytes, or a function that writes them to an open file.
+
+    Raises:
+        OutputError: it cannot be written; nothing has changed.
+    """
+    with _replacing(path) as file:
+        _fill(file, content)
+
+
+def write_all_atomically(contents: Mapping[Path, Content]) -> None:
+    """Write files that belong together: all are complete on the disk before the first takes its place.
+
+    Args:
+        contents: by path, in the order in which they take their places; missing folders are made.
+
+    Raises:
+        OutputError: one of them cannot be written; no temporary file is left.
+    """
+    with ExitStack() as stack:
+        # The stack closes them in the opposite order.
+        for path in reversed(tuple(contents)):
+            file = stack.enter_context(_replacing(path))
+            _fill(file, contents[path])
+            _to_disk(file)
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file in hexadecimal.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _fill(file: BinaryIO, content: Content) -> None:
+    if isinstance(content, bytes):
+        file.write(content)
+    else:
+        content(file)
+
+
+def _to_disk(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _umask() -> int:
+    # There is no way to read it without setting it.
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

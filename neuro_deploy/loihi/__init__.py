@@ -1,0 +1,1 @@
+"""What a Loihi chip can hold and what it refuses."""

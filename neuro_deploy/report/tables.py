@@ -1,0 +1,146 @@
+"""Results as tables for the terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from neuro_deploy.chain import Chain
+from neuro_deploy.check import Comparison
+from neuro_deploy.doctor import Finding
+from neuro_deploy.manifest import Manifest
+from neuro_deploy.simulation import BackendResult, Simulation
+
+
+def simulation_tables(simulation: Simulation) -> RenderableType:
+    """Everything that a run on all backends gave."""
+    computing, neurons = simulation.neurons
+    parts: list[RenderableType] = [
+        backends_table(simulation.backends, f"{simulation.config}: {computing:,} computing neurons of {neurons:,}")
+    ]
+    if simulation.unquantised_accuracy is not None:
+        parts.append(Text(f"the same model with real-valued weights: {100 * simulation.unquantised_accuracy:.2f} %"))
+    parts += [rates_table(simulation.backends[0].counts.rates), check_table(simulation.comparisons)]
+    return Group(*parts)
+
+
+def backends_table(results: Sequence[BackendResult], title: str) -> Table:
+    """One row for each backend; spikes, synaptic operations and steps are means of one sample."""
+    table = Table(title=title, title_justify="left", caption_justify="left")
+    table.caption = (
+        "counted: spikes, SynOps, steps (means of one sample, silent gap included); measured: seconds (all samples, without start-up)\n"
+        "relay: taps, relays and bias neurons; '-': this backend runs the model and has no relays"
+    )
+    for name in ("backend", "samples", "accuracy", "spikes", "relay spikes", "SynOps", "relay SynOps", "steps", "seconds"):
+        table.add_column(name, justify="left" if name == "backend" else "right")
+    for result in results:
+        counts, samples = result.counts, result.samples
+        table.add_row(
+            result.backend,
+            f"{samples}",
+            f"{100 * result.accuracy:.2f} %",
+            _mean(counts.compute_spikes, samples),
+            _mean(counts.relay_spikes, samples),
+            _mean(counts.compute_synops, samples),
+            _mean(counts.relay_synops, samples),
+            f"{result.steps // samples}",
+            f"{result.seconds:.1f}",
+        )
+    return table
+
+
+def check_table(comparisons: Sequence[Comparison], every_population: bool = False) -> RenderableType:
+    """The reference check: one row for each backend, or for each of its populations."""
+    table = Table(title="reference check", title_justify="left")
+    for name in ("backend", "population", "compared", "spikes", "mismatching"):
+        table.add_column(name, justify="left" if name in ("backend", "population") else "right")
+    for comparison in comparisons:
+        rows = comparison.rows
+        if every_population:
+            for row in rows:
+                table.add_row(comparison.backend, row.population, f"{row.compared:,}", f"{row.spikes:,}", f"{row.mismatches:,}")
+        else:
+            spikes = sum(row.spikes for row in rows)
+            what = f"all {len(rows)}, {comparison.samples} samples"
+            table.add_row(comparison.backend, what, f"{comparison.compared:,}", f"{spikes:,}", f"{comparison.mismatches:,}")
+        table.add_row(
+            comparison.backend, "read-out voltages", f"{comparison.readouts:,}", "", f"{comparison.readout_mismatches:,}"
+        )
+    return Group(table, *(verdict(comparison) for comparison in comparisons))
+
+
+def verdict(comparison: Comparison) -> Text:
+    """One line: equal, or where the two part first."""
+    if comparison.equal:
+        return Text(f"{comparison.backend} = {comparison.reference}: every spike and every read-out is the same", style="green")
+    return Text(f"{comparison.backend} differs from {comparison.reference}, first at {comparison.first}", style="bold red")
+
+
+def rates_table(rates: Mapping[str, float]) -> Table:
+    """Firing rates, spikes per neuron and model step."""
+    table = Table(title="firing rate (spikes per neuron and model step, counted)", title_justify="left")
+    for name in rates:
+        table.add_column(name, justify="right")
+    table.add_row(*(f"{100 * rate:.1f} %" for rate in rates.values()))
+    return table
+
+
+def training_table(epochs: Sequence[Mapping[str, Any]]) -> Table:
+    """The log of a training, at most a dozen of its epochs."""
+    table = Table(title="training", title_justify="left")
+    for name in (
+        "epoch",
+        "weights",
+        "loss",
+        "training accuracy",
+        "validation accuracy, deployed",
+        "mean firing rate",
+        "seconds",
+    ):
+        table.add_column(name, justify="right")
+    every = max(1, len(epochs) // 11)
+    for epoch in [e for e in epochs if e["epoch"] % every == 0 or e is epochs[-1]]:
+        rates = epoch["rates"].values()
+        table.add_row(
+            f"{epoch['epoch']}",
+            epoch["phase"],
+            f"{epoch['loss']:.3f}",
+            f"{100 * epoch['accuracy']:.1f} %",
+            f"{100 * epoch['validation_accuracy']:.1f} %",
+            f"{100 * sum(rates) / len(rates):.1f} %",
+            f"{epoch['seconds']:.1f}",
+        )
+    return table
+
+
+def _mean(events: int | None, samples: int) -> str:
+    return "-" if events is None else f"{events / samples:,.0f}"
+
+
+def chain_table(chain: Chain, manifest: Manifest) -> Table:
+    """The layers of a chain: what its neurons are."""
+    table = Table(
+        title=f"{manifest.config}: {chain.latency} layers, {manifest.steps} steps, gap {chain.gap}", title_justify="left"
+    )
+    for name in ("layer", "type", "neurons", "synapses", "threshold", "compute", "tap", "relay", "bias"):
+        table.add_column(name, justify="left" if name in ("type", "compute") else "right")
+    for index, layer in enumerate(chain.layers):
+        sizes = {role: sum(s.size for s in layer.segments if s.role == role) for role in ("tap", "relay", "bias")}
+        computing = ", ".join(f"{s.name} {s.size}" for s in layer.segments if s.role in ("compute", "readout"))
+        synapses = np.count_nonzero(layer.weight) + (0 if layer.weight_rec is None else np.count_nonzero(layer.weight_rec))
+        numbers = (f"{size:,}" if size else "" for size in sizes.values())
+        table.add_row(f"{index}", layer.kind, f"{layer.size:,}", f"{synapses:,}", f"{layer.threshold:,}", computing, *numbers)
+    return table
+
+
+def findings_table(findings: Sequence[Finding]) -> Table:
+    """What the examination of the set-up found."""
+    table = Table(title="set-up", title_justify="left")
+    for name in ("", "what", "found"):
+        table.add_column(name)
+    for finding in findings:
+        table.add_row(Text("ok", style="green") if finding.good else Text("no", style="bold red"), finding.what, finding.found)
+    return table

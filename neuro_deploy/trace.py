@@ -1,0 +1,42 @@
+"""What a backend returns: every spike of a run and the read-out, in the same form whoever ran it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The record of one run over a set of samples.
+
+    Attributes:
+        backend: name of the backend that ran.
+        input: int32 [samples, steps, channels], as injected; ``steps = T + D + G``.
+        populations: by name, uint8 [samples, T, neurons]: every computing population, aligned to model time.
+        layers: uint8 [samples, steps, neurons] for each layer, every neuron as emitted, 0-based chip steps; None from a
+            backend that runs the model and not the chain.
+        readout: int64 [samples, classes], the read-out's voltage after chip step T + D: 64 times the integer logits.
+        label: int64 [samples].
+        seconds: wall time of the run itself (measured), without start-up.
+        startup: wall time before the first step (measured): loading, compiling, starting processes.
+    """
+
+    backend: str
+    input: NDArray[np.int32]
+    populations: dict[str, NDArray[np.uint8]]
+    layers: tuple[NDArray[np.uint8], ...] | None
+    readout: NDArray[np.int64]
+    label: NDArray[np.int64]
+    seconds: float
+    startup: float = 0.0
+
+    @property
+    def samples(self) -> int:
+        """Number of samples."""
+        return int(self.readout.shape[0])
+
+    @property
+    def accuracy(self) -> float:
+        """Share of samples whose largest read-out is the label's."""
+        return float(np.mean(self.readout.argmax(axis=1) == self.label))

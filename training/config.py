@@ -1,0 +1,200 @@
+"""Configurations: one TOML file a task, read into typed, checked, immutable settings."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import tomli
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from neuro_deploy.errors import ConfigError
+
+CONFIGS = Path(__file__).parent / "configs"
+"""Folder of the configurations that come with the project."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataSettings(_Strict):
+    """Which data, and how it is split.
+
+    Attributes:
+        name: the data set.
+        permute: shuffle the steps of every sample by one fixed permutation.
+        validation: share of the training split that is held out to choose the best epoch.
+        augment: strength of the random affine maps of training images; 0 switches them off, 1 means up to 10 degrees,
+            10 % of size and shear, and 0.75 pixels.
+    """
+
+    name: Literal["digits"]
+    permute: bool = False
+    validation: float = Field(default=0.1, gt=0, lt=0.9)
+    augment: float = Field(default=1.0, ge=0, le=3)
+
+
+class EncoderSettings(_Strict):
+    """The encoder: ``round((x - offset) * scale)``, which must fit into ``bits`` bits."""
+
+    bits: int = Field(ge=1, le=16)
+    scale: float = Field(default=1.0, gt=0)
+    offset: float = 0.0
+
+
+class ModelSettings(_Strict):
+    """The Spiking LMUFormer.
+
+    Attributes:
+        channels: width of the residual stream and of most populations.
+        kernel: steps that each convolution over time reads, the present one and ``kernel - 1`` past ones.
+        blocks: LMU blocks with their channel mixers.
+        memory_channels: populations u of one neuron each that write into the memory.
+        memory_order: Legendre polynomials that describe the past of each of them.
+        memory_length: theta, the window of the memory in steps.
+        mixer_ratio: width of the channel mixer over ``channels``.
+        patch_embedding: False replaces the convolutions by one spiking projection of the input (ablation).
+        residual_embedding: False leaves out the convolution with the residual connection (ablation).
+        memory: False leaves out u and the Legendre memory (ablation).
+        mixer: False leaves out the channel mixers (ablation).
+    """
+
+    channels: int = Field(default=64, ge=1, le=4096)
+    kernel: int = Field(default=3, ge=1, le=32)
+    blocks: int = Field(default=1, ge=1, le=32)
+    memory_channels: int = Field(default=4, ge=1, le=256)
+    memory_order: int = Field(default=16, ge=1, le=512)
+    memory_length: int = Field(default=64, ge=1, le=4096)
+    mixer_ratio: int = Field(default=4, ge=1, le=16)
+    patch_embedding: bool = True
+    residual_embedding: bool = True
+    memory: bool = True
+    mixer: bool = True
+
+
+class NeuronSettings(_Strict):
+    """The CUBA neuron, without synaptic current memory (``iDecay = 4096``).
+
+    Attributes:
+        voltage_decay: ``vDecay``; 2048 halves the voltage each step.
+        surrogate_width: scale, in thresholds, over which the surrogate gradient decays from the threshold.
+        surrogate_height: the surrogate gradient at the threshold, in spikes per threshold.
+        gain: standard deviation, in thresholds, of a population's input after batch norm, at the start.
+    """
+
+    voltage_decay: int = Field(default=2048, ge=1, le=4095)
+    surrogate_width: float = Field(default=0.5, gt=0)
+    surrogate_height: float = Field(default=1.0, gt=0)
+    gain: float = Field(default=0.5, gt=0)
+
+
+class TrainSettings(_Strict):
+    """The optimisation.
+
+    Attributes:
+        epochs: with real-valued weights.
+        quantised_epochs: afterwards, with the deployed integers in the forward pass.
+        batch: samples of a step.
+        rate: largest learning rate; a short linear rise, then a cosine to zero over each of the two phases.
+        quantised_rate: the same for the quantised phase.
+        weight_decay: decoupled, on weights only.
+        smoothing: label smoothing.
+        seed: of everything random.
+    """
+
+    epochs: int = Field(ge=0)
+    quantised_epochs: int = Field(ge=0)
+    batch: int = Field(default=64, ge=2)
+    rate: float = Field(default=3e-3, gt=0)
+    quantised_rate: float = Field(default=5e-4, gt=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    smoothing: float = Field(default=0.1, ge=0, lt=1)
+    seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _some_epochs(self) -> "TrainSettings":
+        if self.epochs + self.quantised_epochs == 0:
+            raise ValueError("epochs and quantised_epochs are both 0: nothing to train")
+        return self
+
+
+class Config(_Strict):
+    """All settings of one task; ``name`` is the file's stem."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
+    data: DataSettings
+    encoder: EncoderSettings
+    model: ModelSettings = ModelSettings()
+    neuron: NeuronSettings = NeuronSettings()
+    train: TrainSettings
+
+
+def load(name: str) -> Config:
+    """Read a configuration by its name, or from a path that ends in ``.toml``.
+
+    Raises:
+        ConfigError: no such file, not TOML, an unknown key or an impossible value; one line that names all of them.
+    """
+    path = Path(name) if name.endswith(".toml") else CONFIGS / f"{name}.toml"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        known = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.toml")))
+        reason = getattr(error, "strerror", None) or "not a text file"
+        raise ConfigError(
+            f"config {name}: cannot read {path} ({reason}); known configs: {known}, or give the path of a .toml file"
+        ) from error
+    try:
+        values = tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
+        raise ConfigError(f"config {path}: not TOML ({error})") from error
+    return parse({"name": path.stem, **values}, str(path))
+
+
+def parse(values: dict[str, object], origin: str) -> Config:
+    """Check settings that were read from ``origin`` (a file's name, for messages).
+
+    Raises:
+        ConfigError: an unknown key or an impossible value; one line that names all of them.
+    """
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        problems = "; ".join(_describe(dict(e)) for e in error.errors())
+        raise ConfigError(f"config {origin}: {problems}") from error
+
+
+def _describe(error: dict[str, object]) -> str:
+    location = error["loc"]
+    key = ".".join(str(part) for part in location) if isinstance(location, tuple) else str(location)
+    if error["type"] == "extra_forbidden":
+        return f"unknown key {key}"
+    if error["type"] == "missing":
+        return f"{key} is missing"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    value = error["input"]
+    shown = "" if isinstance(value, dict) else f" = {value!r}"
+    return f"{key}{shown}: {message[:1].lower()}{message[1:]}"
+
+
+def require_same(trained: Config, settings: Config, origin: Path) -> None:
+    """Refuse a checkpoint that was trained with other settings; only the seed may differ.
+
+    Raises:
+        ConfigError: names the settings that differ.
+    """
+    old, new = _flat(trained.model_dump()), _flat(settings.model_dump())
+    changed = [key for key in old if old[key] != new[key] and key != "train.seed"]
+    if changed:
+        key = changed[0]
+        raise ConfigError(
+            f"config {settings.name}: {key} is {new[key]!r}, but {origin} was trained with {old[key]!r} "
+            f"({len(changed)} such settings): train again"
+        )
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, object]:
+    """Nested settings as ``{"train.rate": ...}``."""
+    flat: dict[str, object] = {}
+    for key, value in values.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat

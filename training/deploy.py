@@ -1,0 +1,108 @@
+"""From a trained network to the graph of integers that is deployed, and its evaluation pass in torch."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from neuro_deploy.graph import INPUT, Graph, Population, Projection
+from neuro_deploy.netx import Description
+from training.checkpoint import Checkpoint, read
+from training.network import Deployed, Network
+
+READOUT = "readout"
+"""Name of the read-out's population in the graph."""
+
+READOUT_THRESHOLD = 2**17 - 1
+"""The largest ``vThMant``: with a voltage that stays in range the read-out never fires."""
+
+BATCH = 128
+"""Samples of one evaluation pass; bounds its memory."""
+
+
+@torch.no_grad()
+def to_graph(checkpoint: Checkpoint) -> Graph:
+    """The deployed integers of a checkpoint as a graph."""
+    network = checkpoint.network()
+    decay = checkpoint.config.neuron.voltage_decay
+    populations: dict[str, Population] = {}
+    projections: list[Projection] = []
+    for name, population in network.spiking():
+        parts = network.deployed(name)
+        populations[name] = Population(name, population.size, parts.threshold, decay, _integers(parts.bias))
+        projections += _projections(network, name, parts)
+    parts = network.deployed_readout(checkpoint.steps)
+    size = network.readout.size
+    populations[READOUT] = Population(READOUT, size, READOUT_THRESHOLD, 0, _integers(parts.bias), fires=False)
+    projections += _projections(network, READOUT, parts)
+    return Graph(network.channels, populations, tuple(projections))
+
+
+def describe(checkpoint: Checkpoint) -> Description:
+    """What the manifest says of a checkpoint."""
+    config = checkpoint.config
+    return Description(
+        config=config.name,
+        settings=config.model_dump(),
+        classes=checkpoint.classes,
+        message_bits=config.encoder.bits,
+        scale=config.encoder.scale,
+        offset=config.encoder.offset,
+        steps=checkpoint.steps,
+    )
+
+
+def _projections(network: Network, target: str, parts: Deployed) -> list[Projection]:
+    projections = []
+    for name, weight in parts.weights.items():
+        part = network.linear(name)
+        source = INPUT if part.source == "input" else part.source
+        projections.append(Projection(source, target, _integers(part.dense(weight))))
+    return projections
+
+
+def _integers(tensor: torch.Tensor) -> NDArray[np.int64]:
+    integers: NDArray[np.int64] = tensor.numpy().astype(np.int64)
+    return integers
+
+
+class Evaluator:
+    """The trained model's evaluation pass with the deployed integers, on SLAYER's neurons.
+
+    Args:
+        checkpoint: the trained network.
+    """
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.network = checkpoint.network()
+
+    @torch.no_grad()
+    def __call__(self, encoded: NDArray[np.int32]) -> tuple[Mapping[str, NDArray[np.uint8]], NDArray[np.int64]]:
+        """Run whole samples.
+
+        Args:
+            encoded: int32 [samples, T, channels].
+
+        Returns:
+            Spikes by population, uint8 [samples, T, neurons], and the read-out's voltages, int64 [samples, classes].
+        """
+        spikes: dict[str, list[NDArray[np.uint8]]] = {}
+        voltages: list[NDArray[np.int64]] = []
+        for begin in range(0, len(encoded), BATCH):
+            frames = torch.from_numpy(encoded[begin : begin + BATCH]).float().transpose(1, 2).contiguous()
+            output = self.network(frames, quantised=True)
+            for name, value in output.spikes.items():
+                spikes.setdefault(name, []).append(value.transpose(1, 2).to(torch.uint8).numpy())
+            voltages.append(output.voltage.to(torch.int64).numpy())
+        return {name: np.concatenate(parts) for name, parts in spikes.items()}, np.concatenate(voltages)
+
+
+def load_evaluator(path: Path) -> Evaluator:
+    """The evaluation pass of a checkpoint file.
+
+    Raises:
+        ModelFileError: it is missing, damaged or of another architecture.
+    """
+    return Evaluator(read(path))

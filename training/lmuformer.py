@@ -1,0 +1,97 @@
+"""The Spiking LMUFormer (Liu, Datta, Li, Beerel, ICLR 2024), causal, as maps and populations.
+
+Names: ``s0 s1 s2`` patch embedding, ``s3`` its residual convolution; for each block ``p`` its input, ``u`` what is written into the
+memory, ``m`` the spiking memory, ``h`` its output; ``a`` and ``b`` the channel mixer's two layers; ``z`` the head's input. With
+several blocks these carry the block's number, as in ``p0 u0 m0 h0 a0 b0 p1 ...``.
+"""
+
+import torch
+
+from training.config import Config
+from training.legendre import impulse_response
+from training.network import Map, Memory, Network, Readout, Spiking
+from training.slayer import LIF
+
+
+class _Builder:
+    """Collects maps and populations; ``stream`` lists the maps that the residual stream is the sum of so far."""
+
+    def __init__(self, config: Config, inputs: int) -> None:
+        self.config = config
+        self.sizes = {"input": inputs}
+        self.maps: dict[str, Map | Memory] = {}
+        self.populations: dict[str, Spiking] = {}
+        self.stream: list[str] = []
+
+    def map(self, name: str, source: str, outputs: int, lags: int = 1, norm: bool = False) -> str:
+        self.maps[name] = Map(source, self.sizes[source], outputs, lags, norm)
+        return name
+
+    def population(self, name: str, reads: list[str], size: int) -> str:
+        neuron = self.config.neuron
+        lif = LIF(neuron.voltage_decay, neuron.surrogate_width, neuron.surrogate_height)
+        self.populations[name] = Spiking(reads, size, lif, neuron.gain)
+        self.sizes[name] = size
+        return name
+
+    def convolution(self, name: str, source: str) -> str:
+        """A convolution over time and its population."""
+        model = self.config.model
+        return self.population(name, [self.map(f"{name}_conv", source, model.channels, model.kernel)], model.channels)
+
+
+def build(config: Config, inputs: int, classes: int) -> Network:
+    """The network that a configuration describes, with random weights.
+
+    Args:
+        config: the settings.
+        inputs: channels of a frame of the data.
+        classes: size of the read-out.
+    """
+    builder = _Builder(config, inputs)
+    _patch_embedding(builder)
+    for block in range(config.model.blocks):
+        suffix = "" if config.model.blocks == 1 else str(block)
+        _lmu(builder, suffix)
+        if config.model.mixer:
+            _mixer(builder, suffix)
+    builder.population("z", list(builder.stream), config.model.channels)
+    head = builder.map("head", "z", classes)
+    return Network(inputs, builder.maps, builder.populations, Readout([head], classes))
+
+
+def _patch_embedding(builder: _Builder) -> None:
+    model = builder.config.model
+    if not model.patch_embedding:
+        builder.population("s0", [builder.map("s0_conv", "input", model.channels)], model.channels)
+        builder.stream = [builder.map("embed", "s0", model.channels)]
+        return
+    builder.convolution("s0", "input")
+    builder.convolution("s1", "s0")
+    builder.convolution("s2", "s1")
+    builder.stream = [builder.map("embed", "s2", model.channels, model.kernel)]
+    if model.residual_embedding:
+        builder.population("s3", list(builder.stream), model.channels)
+        builder.stream.append(builder.map("embed_residual", "s3", model.channels, model.kernel))
+
+
+def _lmu(builder: _Builder, suffix: str) -> None:
+    model = builder.config.model
+    p = builder.population(f"p{suffix}", list(builder.stream), model.channels)
+    reads = [builder.map(f"hidden_input{suffix}", p, model.channels)]
+    if model.memory:
+        u = builder.population(f"u{suffix}", [builder.map(f"write{suffix}", p, model.memory_channels)], model.memory_channels)
+        response = torch.from_numpy(impulse_response(model.memory_order, model.memory_length)).float()
+        builder.maps[f"memory{suffix}"] = Memory(u, model.memory_channels, response)
+        m = builder.population(f"m{suffix}", [f"memory{suffix}"], model.memory_channels * model.memory_order)
+        reads.append(builder.map(f"hidden_memory{suffix}", m, model.channels))
+    h = builder.population(f"h{suffix}", reads, model.channels)
+    builder.stream.append(builder.map(f"project{suffix}", h, model.channels, norm=True))
+
+
+def _mixer(builder: _Builder, suffix: str) -> None:
+    model = builder.config.model
+    a = builder.population(f"a{suffix}", list(builder.stream), model.channels)
+    width = model.mixer_ratio * model.channels
+    b = builder.population(f"b{suffix}", [builder.map(f"expand{suffix}", a, width)], width)
+    builder.stream.append(builder.map(f"contract{suffix}", b, model.channels))

@@ -1,0 +1,274 @@
+"""The training loop: real-valued weights first, then the deployed integers in the forward pass."""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.nn.utils import clip_grad_norm_
+
+from neuro_deploy.errors import ConfigError
+from neuro_deploy.files import write_atomically
+from neuro_deploy.inputs import encode
+from neuro_deploy.manifest import InputSpec
+from training.checkpoint import Checkpoint, load_dict
+from training.config import Config, TrainSettings
+from training.data import Data, Split, load_data
+from training.lmuformer import build
+from training.network import Network
+
+WARM_UP = 0.1
+"""Share of each phase in which the learning rate rises."""
+
+GRADIENT_LIMIT = 1.0
+"""Largest norm of a step's gradient."""
+
+EVALUATION_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """The log of one epoch.
+
+    Attributes:
+        epoch: from 1.
+        phase: ``real`` or ``quantised``, the weights of the training passes.
+        loss: mean training loss.
+        accuracy: on the (augmented) training samples.
+        validation_accuracy: of the deployed integers on the validation split.
+        validation_loss: likewise.
+        rates: spikes per neuron and step of each population, deployed integers, validation split.
+        seconds: wall time.
+    """
+
+    epoch: int
+    phase: str
+    loss: float
+    accuracy: float
+    validation_accuracy: float
+    validation_loss: float
+    rates: dict[str, float]
+    seconds: float
+
+
+@dataclass
+class Progress:
+    """Hooks for whoever shows the training; all default to nothing."""
+
+    start: Callable[[int, int], None] = field(default=lambda epochs, batches: None)
+    batch: Callable[[], None] = field(default=lambda: None)
+    epoch: Callable[[Epoch], None] = field(default=lambda epoch: None)
+
+
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    """The epochs in ``training.jsonl``, each a dictionary of :class:`Epoch`'s fields; empty if there is none."""
+    path = folder / "training.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+
+
+def encoder(config: Config, channels: int) -> InputSpec:
+    """The encoder of a configuration."""
+    settings = config.encoder
+    frames = config.model.kernel if config.model.patch_embedding else 1
+    return InputSpec(
+        channels=channels,
+        frames=frames,
+        constant_channel=frames * channels,
+        message_bits=settings.bits,
+        scale=settings.scale,
+        offset=settings.offset,
+    )
+
+
+def encoded(samples: Tensor, spec: InputSpec) -> Tensor:
+    """Float32 [samples, channels, steps] of encoded integers, from samples [samples, steps, channels]."""
+    return torch.from_numpy(encode(samples.numpy(), spec)).float().transpose(1, 2).contiguous()
+
+
+class Trainer:
+    """The state of a training; all of it is saved after each epoch in ``last.pt``, the best network in ``best.pt``.
+
+    Args:
+        config: the settings.
+        folder: where the checkpoints and ``training.jsonl`` (one :class:`Epoch` a line) go.
+    """
+
+    def __init__(self, config: Config, folder: Path) -> None:
+        self.config, self.folder = config, folder
+        self.data: Data = load_data(config.data)
+        self.spec = encoder(config, self.data.channels)
+        self.settings: TrainSettings = config.train
+        torch.manual_seed(self.settings.seed)
+        self.generator = torch.Generator().manual_seed(self.settings.seed)
+        self.network = build(config, self.data.channels, len(self.data.classes))
+        self.optimizer = torch.optim.AdamW(_groups(self.network, self.settings.weight_decay))
+        self.done = 0
+        self.best = (-1.0, -math.inf)
+        self.history: list[Epoch] = []
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of both phases."""
+        return self.settings.epochs + self.settings.quantised_epochs
+
+    def run(self, progress: Progress) -> None:
+        """Train to the last epoch.
+
+        Raises:
+            OutputError: a checkpoint cannot be written.
+            ConfigError: the loss is not finite any more.
+        """
+        batches = math.ceil(len(self.data.train) / self.settings.batch)
+        progress.start(self.epochs, batches)
+        while self.done < self.epochs:
+            epoch = self._epoch(progress)
+            self.done += 1
+            self.history.append(epoch)
+            merit = (epoch.validation_accuracy, -epoch.validation_loss)
+            if merit > self.best:
+                self.best = merit
+                write_atomically(self.folder / "best.pt", self.checkpoint(epoch).to_bytes())
+            self._save()
+            progress.epoch(epoch)
+
+    def resume(self) -> None:
+        """Go on from ``last.pt``.
+
+        Raises:
+            ModelFileError: there is none, or it is damaged.
+            ConfigError: it is of other settings.
+        """
+        path = self.folder / "last.pt"
+        state = load_dict(path)
+        if state.get("config") != self.config.model_dump():
+            raise ConfigError(
+                f"config {self.config.name}: {path} was made with other settings: train without --resume, or restore them"
+            )
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.generator.set_state(state["generator"])
+        self.done, self.best = state["done"], tuple(state["best"])
+        self.history = [Epoch(**epoch) for epoch in state["history"]]
+
+    def checkpoint(self, epoch: Epoch) -> Checkpoint:
+        """The network as it is now."""
+        weights = {key: value.clone() for key, value in self.network.state_dict().items()}
+        return Checkpoint(
+            self.config, self.data.classes, self.data.channels, self.data.steps, weights, epoch.epoch, epoch.validation_accuracy
+        )
+
+    def _save(self) -> None:
+        lines = "".join(json.dumps(vars(epoch)) + "\n" for epoch in self.history)
+        write_atomically(self.folder / "training.jsonl", lines.encode())
+        state: dict[str, Any] = {
+            "config": self.config.model_dump(),
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(),
+            "done": self.done,
+            "best": list(self.best),
+            "history": [vars(epoch) for epoch in self.history],
+        }
+        write_atomically(self.folder / "last.pt", lambda file: torch.save(state, file))
+
+    def _epoch(self, progress: Progress) -> Epoch:
+        begin = time.perf_counter()
+        quantised = self.done >= self.settings.epochs
+        self.network.train()
+        loss_sum = correct = count = 0.0
+        batches = list(self._batches())
+        for index, (samples, labels) in enumerate(batches):
+            self._set_rate(index / len(batches))
+            logits = self.network(encoded(samples, self.spec), quantised).logits
+            loss = functional.cross_entropy(logits, labels, label_smoothing=self.settings.smoothing)
+            if not torch.isfinite(loss):
+                raise ConfigError(
+                    f"config {self.config.name}: the loss is {loss.item()} in epoch {self.done + 1}: "
+                    f"lower train.rate (now {self.settings.rate:g})"
+                )
+            self.optimizer.zero_grad()
+            loss.backward()
+            clip_grad_norm_(self.network.parameters(), GRADIENT_LIMIT)
+            self.optimizer.step()
+            loss_sum += loss.item() * len(labels)
+            correct += float((logits.argmax(1) == labels).sum())
+            count += len(labels)
+            progress.batch()
+        validation = evaluate(self.network, self.data.validation, self.spec, quantised=True)
+        return Epoch(
+            epoch=self.done + 1,
+            phase="quantised" if quantised else "real",
+            loss=loss_sum / count,
+            accuracy=correct / count,
+            validation_accuracy=validation.accuracy,
+            validation_loss=validation.loss,
+            rates=validation.rates,
+            seconds=time.perf_counter() - begin,
+        )
+
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Augmented samples and labels in a new random order; a last batch of one sample is dropped (batch norm needs two)."""
+        split = self.data.train
+        order = torch.randperm(len(split), generator=self.generator)
+        for chosen in order.split(self.settings.batch):
+            if len(chosen) > 1:
+                samples = torch.from_numpy(split.samples[chosen.numpy()])
+                yield self.data.augment(samples, self.generator), torch.from_numpy(split.labels[chosen.numpy()])
+
+    def _set_rate(self, part: float) -> None:
+        """The learning rate at a part of the present epoch."""
+        settings = self.settings
+        quantised = self.done >= settings.epochs
+        peak = settings.quantised_rate if quantised else settings.rate
+        begin, length = (settings.epochs, settings.quantised_epochs) if quantised else (0, settings.epochs)
+        position = (self.done - begin + part) / length
+        rise = min(1.0, position / WARM_UP)
+        fall = 0.5 * (1 + math.cos(math.pi * max(0.0, position - WARM_UP) / (1 - WARM_UP)))
+        for group in self.optimizer.param_groups:
+            group["lr"] = peak * rise * fall
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A network's merit on a split: accuracy, mean loss, and spikes per neuron and step of each population."""
+
+    accuracy: float
+    loss: float
+    rates: dict[str, float]
+
+
+@torch.no_grad()
+def evaluate(network: Network, split: Split, spec: InputSpec, quantised: bool) -> Evaluation:
+    """Evaluate without augmentation, with running statistics.
+
+    Args:
+        network: the model; left in evaluation mode.
+        split: samples and labels.
+        spec: the encoder.
+        quantised: with the deployed integers, or with the real-valued weights.
+    """
+    network.eval()
+    correct = loss = 0.0
+    spikes: dict[str, float] = {}
+    for begin in range(0, len(split), EVALUATION_BATCH):
+        labels = torch.from_numpy(split.labels[begin : begin + EVALUATION_BATCH])
+        samples = torch.from_numpy(split.samples[begin : begin + EVALUATION_BATCH])
+        output = network(encoded(samples, spec), quantised)
+        correct += float((output.logits.argmax(1) == labels).sum())
+        loss += float(functional.cross_entropy(output.logits, labels, reduction="sum"))
+        for name, value in output.spikes.items():
+            spikes[name] = spikes.get(name, 0.0) + float(value.mean()) * len(labels)
+    return Evaluation(correct / len(split), loss / len(split), {name: value / len(split) for name, value in spikes.items()})
+
+
+def _groups(network: Network, weight_decay: float) -> list[dict[str, Any]]:
+    """Weight decay on the maps' weights alone, not on norms and biases."""
+    weights = [p for p in network.parameters() if p.requires_grad and p.ndim > 1]
+    others = [p for p in network.parameters() if p.requires_grad and p.ndim == 1]
+    return [{"params": weights, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]

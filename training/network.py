@@ -1,0 +1,306 @@
+"""Spiking populations that read sums of linear maps of earlier spikes, evaluated in real numbers or in the chip's integers.
+
+The network is a list of *maps* and a list of *populations*. A map turns the spikes of one source into a real-valued
+sequence; a population fires on the normalised sum of some maps ::
+
+    s = LIF(BN(sum of maps))
+
+Maps can be shared, which is how the residual stream of the model is written: the stream after a stage is the list of all maps
+that were added to it so far, and each reader of the stream is a population that reads that list.
+
+On the chip there is no real-valued stream. Each population takes its maps directly from the spikes, with its own batch norm
+folded into its own copy of the weights, quantised: :meth:`Network.deployed`. The quantised forward pass computes with these
+integers, so it gives the spikes of the chip, and its gradient passes straight through the rounding.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from training.slayer import LIF, WEIGHT_MAX, WEIGHT_SCALE, quantise, round_even
+
+MAX_THRESHOLD = WEIGHT_MAX - 1
+"""A relay in the same layer fires on one weight, which must exceed the threshold."""
+
+VOLTAGE_LIMIT = 2**23 - 1
+"""Largest voltage of a neuron; its unit is 64 times finer than a weight."""
+
+
+class Map(nn.Module):
+    """A linear map over time with a trained kernel.
+
+    Args:
+        source: the population whose spikes it reads, or ``"input"``.
+        inputs: neurons of the source.
+        outputs: rows of the map.
+        lags: steps it reads, the present one and ``lags - 1`` past ones.
+        norm: followed by a batch norm of its own.
+    """
+
+    def __init__(self, source: str, inputs: int, outputs: int, lags: int = 1, norm: bool = False) -> None:
+        super().__init__()
+        self.source, self.inputs, self.outputs, self.lags = source, inputs, outputs, lags
+        bound = (lags * inputs) ** -0.5
+        self.weight = nn.Parameter(torch.empty(outputs, lags * inputs).uniform_(-bound, bound))
+        self.norm = nn.BatchNorm1d(outputs) if norm else None
+
+    def apply_weight(self, weight: Tensor, spikes: Tensor) -> Tensor:
+        """``sum over lags l of weight[:, l] @ spikes[t - l]``; exact in float32 for integers below 2^24.
+
+        A plain matrix product on the stacked lags, since a convolution routine may compute in a transformed, rounded form.
+
+        Args:
+            weight: [outputs, lags * inputs].
+            spikes: [samples, inputs, steps].
+
+        Returns:
+            [samples, outputs, steps].
+        """
+        return torch.matmul(weight, _stack(spikes, self.lags))
+
+    def dense(self, weight: Tensor) -> Tensor:
+        """The weights as [lags, outputs, inputs]."""
+        return weight.reshape(self.outputs, self.lags, self.inputs).permute(1, 0, 2)
+
+
+class Memory(nn.Module):
+    """The Legendre memory: each source neuron is filtered by the same fixed bank of impulse responses.
+
+    Args:
+        source: the population that writes into the memory.
+        inputs: its neurons.
+        response: [order, length], see :func:`training.legendre.impulse_response`.
+    """
+
+    def __init__(self, source: str, inputs: int, response: Tensor) -> None:
+        super().__init__()
+        self.source, self.inputs = source, inputs
+        self.order, self.lags = response.shape
+        self.outputs = inputs * self.order
+        self.norm = None
+        self.register_buffer("weight", response.repeat(inputs, 1))
+
+    def apply_weight(self, weight: Tensor, spikes: Tensor) -> Tensor:
+        """Filter each source neuron by its own rows of ``weight`` [outputs, lags]; see :meth:`Map.apply_weight`."""
+        samples, _, steps = spikes.shape
+        past = _stack(spikes.unsqueeze(2).flatten(0, 1), self.lags).reshape(samples, self.inputs, self.lags, steps)
+        return torch.matmul(weight.reshape(self.inputs, self.order, self.lags), past).flatten(1, 2)
+
+    def dense(self, weight: Tensor) -> Tensor:
+        """The weights as [lags, outputs, inputs]: zero but for the rows of each source neuron."""
+        blocks = weight.reshape(self.inputs, self.order, self.lags)
+        full = weight.new_zeros(self.lags, self.inputs, self.order, self.inputs)
+        index = torch.arange(self.inputs)
+        full[:, index, :, index] = blocks.permute(0, 2, 1)
+        return full.reshape(self.lags, self.outputs, self.inputs)
+
+
+def _stack(spikes: Tensor, lags: int) -> Tensor:
+    """[samples, neurons, steps] -> [samples, lags * neurons, steps], lag by lag, zeros before the start."""
+    if lags == 1:
+        return spikes
+    steps = spikes.shape[-1]
+    padded = functional.pad(spikes, (lags - 1, 0))
+    return torch.cat([padded[..., lags - 1 - lag : lags - 1 - lag + steps] for lag in range(lags)], dim=1)
+
+
+class Spiking(nn.Module):
+    """LIF neurons on the batch-normalised sum of some maps.
+
+    Args:
+        reads: names of the maps.
+        size: number of neurons.
+        lif: the neuron.
+        gain: standard deviation of the normalised input, in thresholds, at the start.
+    """
+
+    def __init__(self, reads: Sequence[str], size: int, lif: LIF, gain: float) -> None:
+        super().__init__()
+        self.reads, self.size, self.lif = tuple(reads), size, lif
+        self.norm = nn.BatchNorm1d(size)
+        nn.init.constant_(self.norm.weight, gain)
+
+
+class Readout(nn.Module):
+    """Logits: the mean over all steps of ``sum of maps + bias``.
+
+    Args:
+        reads: names of the maps.
+        size: number of classes.
+    """
+
+    def __init__(self, reads: Sequence[str], size: int) -> None:
+        super().__init__()
+        self.reads, self.size = tuple(reads), size
+        self.bias = nn.Parameter(torch.zeros(size))
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """The integers of one population on the chip (as float32 tensors that hold integers).
+
+    Attributes:
+        weights: by map, in the map's own compact form.
+        bias: [neurons].
+        threshold: ``vThMant``, and the number that a real-valued weight was multiplied with before it was rounded.
+    """
+
+    weights: Mapping[str, Tensor]
+    bias: Tensor
+    threshold: int
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a forward pass gives.
+
+    Attributes:
+        logits: [samples, classes].
+        spikes: by population, [samples, neurons, steps].
+        voltage: [samples, classes], the read-out's integer voltage (quantised pass only).
+    """
+
+    logits: Tensor
+    spikes: dict[str, Tensor]
+    voltage: Tensor | None
+
+
+class Network(nn.Module):
+    """Maps, populations in the order of the data's way, and a read-out.
+
+    Args:
+        channels: of the encoded input.
+        maps: by name.
+        populations: by name, every source before its readers.
+        readout: reads last.
+        bias_lines: how many synapses from constant neurons may carry the bias of one neuron.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        maps: Mapping[str, Map | Memory],
+        populations: Mapping[str, Spiking],
+        readout: Readout,
+        bias_lines: int = 4,
+    ) -> None:
+        super().__init__()
+        self.channels, self.bias_lines = channels, bias_lines
+        self.maps = nn.ModuleDict(maps)
+        self.populations = nn.ModuleDict(populations)
+        self.readout = readout
+
+    def forward(self, frames: Tensor, quantised: bool = False) -> Output:
+        """Run whole samples.
+
+        Args:
+            frames: float32 [samples, channels, steps], the encoded integers.
+            quantised: compute with the deployed integers instead of the real-valued weights.
+        """
+        signals = {"input": frames}
+        values: dict[str, Tensor] = {}
+        for name, population in self.spiking():
+            if quantised:
+                parts = self.deployed(name)
+                total = self._sum(parts, signals) / WEIGHT_SCALE
+                signals[name] = population.lif(total, parts.threshold / WEIGHT_SCALE)
+            else:
+                signals[name] = population.lif(population.norm(self._stream(population.reads, signals, values)))
+        del signals["input"]
+        if not quantised:
+            total = self._stream(self.readout.reads, signals, values)
+            return Output(total.mean(-1) + self.readout.bias, signals, None)
+        parts = self.deployed_readout(frames.shape[-1])
+        voltage = self._sum(parts, signals).sum(-1)
+        return Output(voltage / (parts.threshold * frames.shape[-1]), signals, voltage * WEIGHT_SCALE)
+
+    def spiking(self) -> Iterable[tuple[str, Spiking]]:
+        """The populations with their types."""
+        for name, population in self.populations.items():
+            assert isinstance(population, Spiking)
+            yield name, population
+
+    def linear(self, name: str) -> Map | Memory:
+        """A map by its name."""
+        part = self.maps[name]
+        assert isinstance(part, Map | Memory)
+        return part
+
+    def deployed(self, name: str) -> Deployed:
+        """Fold the batch norms into the weights of one population and quantise them.
+
+        ``BN(y) = gain * (y - mean) + beta`` with ``gain = gamma / sqrt(var + eps)``, so each row of each map is multiplied by its
+        gain, and ``beta - gain * mean`` is the bias. The running statistics are used, also in training.
+        """
+        population = self.populations[name]
+        assert isinstance(population, Spiking)
+        gain, bias = _affine(population.norm)
+        weights = {}
+        for read in population.reads:
+            part = self.linear(read)
+            row_gain = gain
+            if part.norm is not None:
+                inner_gain, inner_bias = _affine(part.norm)
+                row_gain, bias = gain * inner_gain, bias + gain * inner_bias
+            weights[read] = row_gain[:, None] * part.weight
+        from_input = any(self.linear(read).source == "input" for read in population.reads)
+        lines = 1 if from_input else self.bias_lines
+        return _quantised(weights, bias, _fit(weights, bias, lines))
+
+    def deployed_readout(self, steps: int) -> Deployed:
+        """The integers of the read-out; ``threshold`` is its scale alone, since it never fires.
+
+        The scale keeps the voltage in range after ``steps`` steps, whatever fires. Rounding moves a weight by at most 1, so each row is
+        counted with that much more.
+        """
+        weights = {read: self.linear(read).weight for read in self.readout.reads}
+        bias = self.readout.bias
+        rows = torch.cat([*(w.detach() for w in weights.values()), bias.detach()[:, None]], dim=1)
+        one_sided = float(torch.maximum(rows.clamp(min=0).sum(1), (-rows).clamp(min=0).sum(1)).max())
+        room = VOLTAGE_LIMIT // (WEIGHT_SCALE * steps) - rows.shape[1]
+        fit = _fit(weights, bias, self.bias_lines)
+        return _quantised(weights, bias, max(1, min(fit, int(room / one_sided)) if one_sided > 0 else fit))
+
+    def _stream(self, reads: Sequence[str], signals: Mapping[str, Tensor], values: dict[str, Tensor]) -> Tensor:
+        """The real-valued sum of some maps; ``values`` keeps the maps that were computed before."""
+        for read in reads:
+            if read not in values:
+                part = self.linear(read)
+                value = part.apply_weight(part.weight, signals[part.source])
+                values[read] = value if part.norm is None else part.norm(value)
+        total = values[reads[0]]
+        for read in reads[1:]:
+            total = total + values[read]
+        return total
+
+    def _sum(self, parts: Deployed, signals: Mapping[str, Tensor]) -> Tensor:
+        """``a`` of the integer semantics, [samples, neurons, steps]."""
+        total = parts.bias[:, None]
+        for read, weight in parts.weights.items():
+            part = self.linear(read)
+            total = total + part.apply_weight(weight, signals[part.source])
+        return total
+
+
+def _affine(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
+    """Gain and bias [channels] of a batch norm with its running statistics."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    gain = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+    return gain, norm.bias - gain * norm.running_mean
+
+
+def _fit(weights: Mapping[str, Tensor], bias: Tensor, lines: int) -> int:
+    """The largest threshold for which every weight and bias fits its synapses: quantisation never clips."""
+    largest_weight = max(float(w.detach().abs().max()) for w in weights.values())
+    largest_bias = float(bias.detach().abs().max()) / lines
+    largest = max(largest_weight, largest_bias, WEIGHT_MAX / MAX_THRESHOLD)
+    return max(1, int(WEIGHT_MAX / largest))
+
+
+def _quantised(weights: Mapping[str, Tensor], bias: Tensor, scale: int) -> Deployed:
+    """Multiply by the scale and round to even integers; the bias may span several synapses and is not clipped to one."""
+    return Deployed({read: quantise(weight * scale) for read, weight in weights.items()}, round_even(bias * scale), scale)

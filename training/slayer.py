@@ -1,0 +1,72 @@
+"""The one place where SLAYER is imported: its CUBA neuron and its quantiser."""
+
+import contextlib
+import io
+
+from torch import Tensor, nn
+
+# Importing lava-dl prints that a toolbox for another camera and that CUDA are missing: neither is of interest here.
+with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    from lava.lib.dl.slayer.neuron import cuba
+    from lava.lib.dl.slayer.utils.quantize import quantize
+
+# The neuron's own multipliers of the two surrogate parameters, divided out so that ours mean what they say.
+_WIDTH_UNIT = cuba.TAU_RHO_MULT
+_HEIGHT_UNIT = cuba.SCALE_RHO_MULT
+
+WEIGHT_SCALE = 64
+"""SLAYER's unit: an input of 1.0 is the integer 64, so integers stay exact in float32."""
+
+WEIGHT_MIN, WEIGHT_MAX = -256, 254
+"""Range of the even weights of a synapse with mixed signs."""
+
+
+class LIF(nn.Module):
+    """SLAYER's CUBA neuron with ``current_decay = 1``: no synaptic current memory, voltage decay as given.
+
+    The threshold is an argument of the call, because it is the quantisation scale of the population that calls.
+
+    Args:
+        voltage_decay: ``vDecay``, of 4096.
+        width: decay length of the surrogate gradient, in thresholds.
+        height: surrogate gradient at the threshold, in spikes per threshold.
+    """
+
+    def __init__(self, voltage_decay: int, width: float, height: float) -> None:
+        super().__init__()
+        self.width = width
+        # SLAYER's derivative is scale / (2 tau) exp(-|v - threshold| / tau) with tau = width * threshold.
+        self.neuron = cuba.Neuron(
+            threshold=1.0,
+            current_decay=1.0,
+            voltage_decay=voltage_decay / 4096,
+            tau_grad=width / _WIDTH_UNIT,
+            scale_grad=2 * width * height / _HEIGHT_UNIT,
+            scale=WEIGHT_SCALE,
+        )
+
+    def forward(self, current: Tensor, threshold: float = 1.0) -> Tensor:
+        """Spikes of the neurons.
+
+        Args:
+            current: float32 [samples, neurons, steps], in units of 1/64 of a weight.
+            threshold: in the same unit; a multiple of 1/64.
+
+        Returns:
+            float32 [samples, neurons, steps] of 0 and 1.
+        """
+        self.neuron._threshold = threshold
+        self.neuron.tau_rho = self.width / _WIDTH_UNIT * threshold
+        spikes: Tensor = self.neuron(current)
+        return spikes
+
+
+def round_even(values: Tensor) -> Tensor:
+    """SLAYER's quantiser with the step of mixed-sign synapses: even integers, halves to even multiples, straight-through gradient."""
+    rounded: Tensor = quantize(values, step=2)
+    return rounded
+
+
+def quantise(weights: Tensor) -> Tensor:
+    """Integers that one mixed-sign synapse holds: even, -256 to 254, straight-through gradient inside that range."""
+    return round_even(weights).clamp(WEIGHT_MIN, WEIGHT_MAX)
