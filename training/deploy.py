@@ -91,10 +91,10 @@ class Evaluator:
         spikes: dict[str, list[NDArray[np.uint8]]] = {}
         voltages: list[NDArray[np.int64]] = []
         for begin in range(0, len(encoded), BATCH):
-            frames = torch.from_numpy(encoded[begin : begin + BATCH]).float().transpose(1, 2).contiguous()
+            frames = torch.from_numpy(encoded[begin : begin + BATCH]).float()
             output = self.network(frames, quantised=True)
             for name, value in output.spikes.items():
-                spikes.setdefault(name, []).append(value.transpose(1, 2).to(torch.uint8).numpy())
+                spikes.setdefault(name, []).append(value.to(torch.uint8).numpy())
             voltages.append(output.voltage.to(torch.int64).numpy())
         return {name: np.concatenate(parts) for name, parts in spikes.items()}, np.concatenate(voltages)
 

@@ -87,8 +87,8 @@ def encoder(config: Config, channels: int) -> InputSpec:
 
 
 def encoded(samples: Tensor, spec: InputSpec) -> Tensor:
-    """Float32 [samples, channels, steps] of encoded integers, from samples [samples, steps, channels]."""
-    return torch.from_numpy(encode(samples.numpy(), spec)).float().transpose(1, 2).contiguous()
+    """Float32 of encoded integers, [samples, steps, channels]."""
+    return torch.from_numpy(encode(samples.numpy(), spec)).float()
 
 
 class Trainer:

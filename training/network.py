@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from training.kernels import StackLags
 from training.slayer import LIF, WEIGHT_MAX, WEIGHT_SCALE, quantise, round_even
 
 MAX_THRESHOLD = WEIGHT_MAX - 1
@@ -54,12 +55,12 @@ class Map(nn.Module):
 
         Args:
             weight: [outputs, lags * inputs].
-            spikes: [samples, inputs, steps].
+            spikes: [samples, steps, inputs].
 
         Returns:
-            [samples, outputs, steps].
+            [samples, steps, outputs].
         """
-        return torch.matmul(weight, _stack(spikes, self.lags))
+        return functional.linear(_stack(spikes, self.lags), weight)
 
     def dense(self, weight: Tensor) -> Tensor:
         """The weights as [lags, outputs, inputs]."""
@@ -85,9 +86,12 @@ class Memory(nn.Module):
 
     def apply_weight(self, weight: Tensor, spikes: Tensor) -> Tensor:
         """Filter each source neuron by its own rows of ``weight`` [outputs, lags]; see :meth:`Map.apply_weight`."""
-        samples, _, steps = spikes.shape
-        past = _stack(spikes.unsqueeze(2).flatten(0, 1), self.lags).reshape(samples, self.inputs, self.lags, steps)
-        return torch.matmul(weight.reshape(self.inputs, self.order, self.lags), past).flatten(1, 2)
+        samples, steps, _ = spikes.shape
+        # [samples, steps, inputs, lags], oldest first; a view that the product below copies once
+        past = functional.pad(spikes, (0, 0, self.lags - 1, 0)).unfold(1, self.lags, 1)
+        kernels = weight.reshape(self.inputs, self.order, self.lags).flip(2).transpose(1, 2)
+        rows = torch.bmm(past.permute(2, 0, 1, 3).reshape(self.inputs, samples * steps, self.lags), kernels)
+        return rows.reshape(self.inputs, samples, steps, self.order).permute(1, 2, 0, 3).flatten(2)
 
     def dense(self, weight: Tensor) -> Tensor:
         """The weights as [lags, outputs, inputs]: zero but for the rows of each source neuron."""
@@ -99,12 +103,11 @@ class Memory(nn.Module):
 
 
 def _stack(spikes: Tensor, lags: int) -> Tensor:
-    """[samples, neurons, steps] -> [samples, lags * neurons, steps], lag by lag, zeros before the start."""
+    """Each step beside its past; see :class:`training.kernels.StackLags`."""
     if lags == 1:
         return spikes
-    steps = spikes.shape[-1]
-    padded = functional.pad(spikes, (lags - 1, 0))
-    return torch.cat([padded[..., lags - 1 - lag : lags - 1 - lag + steps] for lag in range(lags)], dim=1)
+    stacked: Tensor = StackLags.apply(spikes, lags)  # type: ignore[no-untyped-call]
+    return stacked
 
 
 class Spiking(nn.Module):
@@ -159,7 +162,7 @@ class Output:
 
     Attributes:
         logits: [samples, classes].
-        spikes: by population, [samples, neurons, steps].
+        spikes: by population, [samples, steps, neurons].
         voltage: [samples, classes], the read-out's integer voltage (quantised pass only).
     """
 
@@ -197,7 +200,7 @@ class Network(nn.Module):
         """Run whole samples.
 
         Args:
-            frames: float32 [samples, channels, steps], the encoded integers.
+            frames: float32 [samples, steps, channels], the encoded integers.
             quantised: compute with the deployed integers instead of the real-valued weights.
         """
         signals = {"input": frames}
@@ -208,14 +211,14 @@ class Network(nn.Module):
                 total = self._sum(parts, signals) / WEIGHT_SCALE
                 signals[name] = population.lif(total, parts.threshold / WEIGHT_SCALE)
             else:
-                signals[name] = population.lif(population.norm(self._stream(population.reads, signals, values)))
+                signals[name] = population.lif(_normalise(population.norm, self._stream(population.reads, signals, values)))
         del signals["input"]
         if not quantised:
             total = self._stream(self.readout.reads, signals, values)
-            return Output(total.mean(-1) + self.readout.bias, signals, None)
-        parts = self.deployed_readout(frames.shape[-1])
-        voltage = self._sum(parts, signals).sum(-1)
-        return Output(voltage / (parts.threshold * frames.shape[-1]), signals, voltage * WEIGHT_SCALE)
+            return Output(total.mean(1) + self.readout.bias, signals, None)
+        parts = self.deployed_readout(frames.shape[1])
+        voltage = self._sum(parts, signals).sum(1)
+        return Output(voltage / (parts.threshold * frames.shape[1]), signals, voltage * WEIGHT_SCALE)
 
     def spiking(self) -> Iterable[tuple[str, Spiking]]:
         """The populations with their types."""
@@ -270,19 +273,25 @@ class Network(nn.Module):
             if read not in values:
                 part = self.linear(read)
                 value = part.apply_weight(part.weight, signals[part.source])
-                values[read] = value if part.norm is None else part.norm(value)
+                values[read] = value if part.norm is None else _normalise(part.norm, value)
         total = values[reads[0]]
         for read in reads[1:]:
             total = total + values[read]
         return total
 
     def _sum(self, parts: Deployed, signals: Mapping[str, Tensor]) -> Tensor:
-        """``a`` of the integer semantics, [samples, neurons, steps]."""
-        total = parts.bias[:, None]
+        """``a`` of the integer semantics, [samples, steps, neurons]."""
+        total = parts.bias
         for read, weight in parts.weights.items():
             part = self.linear(read)
             total = total + part.apply_weight(weight, signals[part.source])
         return total
+
+
+def _normalise(norm: nn.BatchNorm1d, values: Tensor) -> Tensor:
+    """Batch norm of [samples, steps, channels], one statistic for each channel."""
+    normalised: Tensor = norm(values.flatten(0, 1))
+    return normalised.reshape(values.shape)
 
 
 def _affine(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:

@@ -2,8 +2,11 @@
 
 import contextlib
 import io
+from typing import ClassVar
 
 from torch import Tensor, nn
+
+from training.kernels import CubaSpikes
 
 # Importing lava-dl prints that a toolbox for another camera and that CUDA are missing: neither is of interest here.
 with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
@@ -21,6 +24,26 @@ WEIGHT_MIN, WEIGHT_MAX = -256, 254
 """Range of the even weights of a synapse with mixed signs."""
 
 
+class Neuron(cuba.Neuron):
+    """SLAYER's CUBA neuron; on a CPU its forward and backward pass run in compiled loops that give the same.
+
+    Attributes:
+        compiled: False leaves everything to SLAYER's own loops.
+    """
+
+    compiled: ClassVar[bool] = True
+
+    def forward(self, current: Tensor) -> Tensor:
+        """Spikes float32 [samples, steps, neurons] of a current of the same shape."""
+        if current.is_cuda or not self.compiled:
+            spikes: Tensor = super().forward(current.transpose(1, 2)).transpose(1, 2)  # SLAYER has the steps last
+            return spikes
+        width = self.tau_rho * _WIDTH_UNIT
+        height = self.scale_rho * _HEIGHT_UNIT / (2 * width)
+        fast: Tensor = CubaSpikes.apply(current, int(self.voltage_decay), self.threshold, self.threshold_eps, width, height)  # type: ignore[no-untyped-call]
+        return fast
+
+
 class LIF(nn.Module):
     """SLAYER's CUBA neuron with ``current_decay = 1``: no synaptic current memory, voltage decay as given.
 
@@ -36,7 +59,7 @@ class LIF(nn.Module):
         super().__init__()
         self.width = width
         # SLAYER's derivative is scale / (2 tau) exp(-|v - threshold| / tau) with tau = width * threshold.
-        self.neuron = cuba.Neuron(
+        self.neuron = Neuron(
             threshold=1.0,
             current_decay=1.0,
             voltage_decay=voltage_decay / 4096,
@@ -49,11 +72,11 @@ class LIF(nn.Module):
         """Spikes of the neurons.
 
         Args:
-            current: float32 [samples, neurons, steps], in units of 1/64 of a weight.
+            current: float32 [samples, steps, neurons], where 1 is the integer 64.
             threshold: in the same unit; a multiple of 1/64.
 
         Returns:
-            float32 [samples, neurons, steps] of 0 and 1.
+            float32 [samples, steps, neurons] of 0 and 1.
         """
         self.neuron._threshold = threshold
         self.neuron.tau_rho = self.width / _WIDTH_UNIT * threshold
