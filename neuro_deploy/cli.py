@@ -17,7 +17,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Train a Spiking LMUFormer, deploy it to NetX, and prove that not one spike is lost on the way.",
 )
-console = Console()
+# Not a terminal, as in a pipe or a log: wide enough that no table is cut.
+console = Console(width=None if sys.stdout.isatty() else 120, soft_wrap=False)
 
 RUNS = Path("runs")
 MODELS = Path("netx_models")

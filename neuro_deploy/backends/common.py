@@ -37,7 +37,9 @@ def prepare(network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int
     limit = 2**manifest.input.message_bits - 1
     if encoded.min() < 0 or encoded.max() > limit:
         worst = encoded.min() if encoded.min() < 0 else encoded.max()
-        raise InputError(f"an encoded sample holds {worst}, a graded spike carries 0 to {limit}: encode with the manifest's scale")
+        raise InputError(
+            f"an encoded sample holds {worst}, a graded spike carries 0 to {limit}: encode with the manifest's scale"
+        )
     return inject(encoded, manifest.input, manifest.latency + manifest.gap)
 
 

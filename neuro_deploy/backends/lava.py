@@ -30,6 +30,9 @@ _COMMAND = (sys.executable, "-m", "neuro_deploy.backends.lava_worker")
 _POLL = 0.02
 """Seconds between two looks at the worker."""
 
+_SOCKET_PATH = 104
+"""Bytes of a socket's path (macOS; Linux has 108); Python's multiprocessing adds less than 40 to its temporary folder."""
+
 _GRACE = 5.0
 """Seconds that the worker's processes get to end by themselves before they are killed."""
 
@@ -58,7 +61,7 @@ class LavaBackend:
         injected = prepare(network, encoded, labels)
         samples, steps = injected.shape[:2]
         chain, manifest = network.chain, network.manifest
-        with tempfile.TemporaryDirectory(prefix="neuro_deploy_lava_") as name:
+        with tempfile.TemporaryDirectory(prefix="nd_lava_") as name:
             job = Job(
                 folder=Path(name),
                 net=network.net.resolve(),
@@ -89,7 +92,9 @@ class LavaBackend:
             if (job.folder / ERROR).exists():
                 raise BackendError(f"lava: {(job.folder / ERROR).read_text().strip()}")
             if ended and not (job.folder / DONE).exists():
-                raise BackendError(f"lava: the worker ended with status {worker.returncode} after {_samples(job)}: {_last_words(job)}")
+                raise BackendError(
+                    f"lava: the worker ended with status {worker.returncode} after {_samples(job)}: {_last_words(job)}"
+                )
             now = job.finished()
             if now != finished:
                 finished, since = now, time.monotonic()
@@ -108,6 +113,9 @@ def _worker(job: Job) -> Iterator["subprocess.Popen[bytes]"]:
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     # Each of Lava's processes works on small vectors: more threads only get in each other's way.
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    if len(os.fsencode(job.folder)) < _SOCKET_PATH - 40:
+        # What Lava's processes leave in their temporary folder when they are ended then goes with the job's.
+        environment["TMPDIR"] = str(job.folder)
     with job.log.open("wb") as log:
         worker = subprocess.Popen(
             [*_COMMAND, str(job.folder)],

@@ -50,8 +50,8 @@ def check(chain: Chain, *, message_bits: int, steps: int) -> None:
 
 
 def violations_of(chain: Chain, use: Use) -> list[str]:
-    """All violations, in the order of the rules; the ranges are not looked at while the numbers themselves are impossible."""
-    for rules in (FORMAT_RULES, RANGE_RULES):
+    """All violations, in the order of the rules; a stage of rules is run when the one before found nothing."""
+    for rules in STAGES:
         found = [violation for rule in rules for violation in rule(chain, use)]
         if found:
             return found
@@ -135,7 +135,7 @@ def bias_range(chain: Chain, use: Use) -> list[str]:
     """The chip's own bias has a 13-bit mantissa."""
     found = []
     for index, layer in enumerate(chain.layers):
-        if layer.bias is not None and not (limits.BIAS_MIN <= layer.bias.min() and layer.bias.max() <= limits.BIAS_MAX):
+        if layer.bias is not None and not (layer.bias.min() >= limits.BIAS_MIN and layer.bias.max() <= limits.BIAS_MAX):
             worst = layer.bias[np.abs(layer.bias).argmax()]
             found.append(f"{_name(chain, index)}: bias {worst} is outside {limits.BIAS_MIN}..{limits.BIAS_MAX}")
     return found
@@ -210,11 +210,12 @@ def readout_range(chain: Chain, use: Use) -> list[str]:
     return found
 
 
-FORMAT_RULES: tuple[Rule, ...] = (chained, message_bits, weight_zero, weight_range, threshold_range, decay_range, bias_range)
-"""Whether the numbers can be written down at all."""
-
-RANGE_RULES: tuple[Rule, ...] = (weights_stored, current_range, voltage_range, readout_range)
-"""Whether what is written computes without surprises; meaningful when the format is right."""
+STAGES: tuple[tuple[Rule, ...], ...] = (
+    (chained,),
+    (message_bits, weight_zero, weight_range, threshold_range, decay_range, bias_range),
+    (weights_stored, current_range, voltage_range, readout_range),
+)
+"""Whether the shapes fit; whether the numbers can be written down at all; whether what is written computes without surprises."""
 
 
 def _joint(layer: Layer) -> NDArray[np.int64]:

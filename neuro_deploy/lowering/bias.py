@@ -34,7 +34,9 @@ def bias(plan: Plan) -> Plan:
     return replace(plan, bias_neurons=tuple(counts))
 
 
-def split(values: np.ndarray[tuple[int, ...], np.dtype[np.int64]], parts: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+def split(
+    values: np.ndarray[tuple[int, ...], np.dtype[np.int64]], parts: int
+) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
     """Split even biases into even synapses, as evenly as possible.
 
     Args:

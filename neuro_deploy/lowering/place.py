@@ -13,12 +13,14 @@ def place(plan: Plan) -> Plan:
         RuleError: a layer with copying neurons has a threshold that their synapse does not exceed.
     """
     segments = tuple(_layer(plan, layer) for layer in range(plan.depth))
+    thresholds = [plan.members(layer)[0].threshold for layer in range(plan.depth)]
+    copying = [any(segment.role in ("tap", "relay", "bias") for segment in layer) for layer in segments]
     refuse(
         [
-            f"layer {layer} ({', '.join(plan.populations[layer])}): threshold {plan.members(layer)[0].threshold} is above "
-            f"{COPY_THRESHOLD_MAX}, which relays, taps and bias neurons with a weight of {COPY_WEIGHT} need: scale the layer down"
+            f"layer {layer} ({', '.join(plan.populations[layer])}): threshold {thresholds[layer]} is above {COPY_THRESHOLD_MAX}, "
+            f"which relays, taps and bias neurons with a weight of {COPY_WEIGHT} need: scale the layer down"
             for layer in range(plan.depth)
-            if plan.members(layer)[0].threshold > COPY_THRESHOLD_MAX and any(s.role in ("tap", "relay", "bias") for s in segments[layer])
+            if copying[layer] and thresholds[layer] > COPY_THRESHOLD_MAX
         ]
     )
     return replace(plan, segments=segments)

@@ -45,7 +45,6 @@ class Plan:
     layers: tuple[Layer, ...] = ()
     gap: int = 0
 
-
     @property
     def depth(self) -> int:
         """Number of layers."""

@@ -27,10 +27,14 @@ def _populations(graph: Graph) -> list[str]:
         if population.size < 1:
             found.append(f"population {name} has {population.size} neurons: at least 1")
         if population.bias.shape != (population.size,):
-            found.append(f"population {name} [{population.size}] has a bias of shape {list(population.bias.shape)}: one for each neuron")
+            found.append(
+                f"population {name} [{population.size}] has a bias of shape {list(population.bias.shape)}: one for each neuron"
+            )
         elif (population.bias % 2).any():
             odd = int(np.flatnonzero(population.bias % 2)[0])
-            found.append(f"population {name} has the odd bias {population.bias[odd]} at neuron {odd}: biases travel as even weights")
+            found.append(
+                f"population {name} has the odd bias {population.bias[odd]} at neuron {odd}: biases travel as even weights"
+            )
     return found
 
 
@@ -63,4 +67,6 @@ def _readout(graph: Graph) -> list[str]:
     if len(silent) != 1:
         return [f"the graph has {len(silent)} read-outs ({', '.join(silent) or 'none'}): exactly one population must not fire"]
     readers = [projection.target for projection in graph.readers_of(silent[0])]
-    return [f"read-out {silent[0]} never fires but is read by {', '.join(readers)}: remove those projections"] if readers else []
+    return (
+        [f"read-out {silent[0]} never fires but is read by {', '.join(readers)}: remove those projections"] if readers else []
+    )

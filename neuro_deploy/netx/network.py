@@ -172,7 +172,9 @@ def _compare(chain: Chain, manifest: Manifest, path: Path) -> None:
         )
     for index, (layer, spec) in enumerate(zip(chain.layers, manifest.layers, strict=True)):
         if (spec.index, spec.size, spec.kind) != (index, layer.size, layer.kind):
-            fail(f"layer {spec.index} is {spec.kind} [{spec.size}], the NetX file's layer {index} is {layer.kind} [{layer.size}]")
+            fail(
+                f"layer {spec.index} is {spec.kind} [{spec.size}], the NetX file's layer {index} is {layer.kind} [{layer.size}]"
+            )
         end = 0
         for segment in spec.populations:
             if segment.start != end or segment.stop <= segment.start:
@@ -182,5 +184,9 @@ def _compare(chain: Chain, manifest: Manifest, path: Path) -> None:
             fail(f"layer {index}: the populations cover {end} of {layer.size} neurons")
     readout = manifest.readout
     classes = len(manifest.classes)
-    if readout.layer != len(chain.layers) - 1 or readout.stop > chain.layers[-1].size or readout.stop - readout.start != classes:
+    if (
+        readout.layer != len(chain.layers) - 1
+        or readout.stop > chain.layers[-1].size
+        or readout.stop - readout.start != classes
+    ):
         fail(f"read-out layer {readout.layer}, neurons {readout.start}..{readout.stop}, for {classes} classes: does not fit")

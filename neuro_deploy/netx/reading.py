@@ -54,7 +54,9 @@ def _layers(reader: "_Reader") -> tuple[Layer, ...]:
         if kind == "input" and "neuron" not in where and not layers:
             continue
         if kind not in _SUPPORTED:
-            reader.fail(where, f"layer type {kind!r} is not supported: only {' and '.join(_SUPPORTED)} layers run in stock Lava chains")
+            reader.fail(
+                where, f"layer type {kind!r} is not supported: only {' and '.join(_SUPPORTED)} layers run in stock Lava chains"
+            )
         layers.append(_layer(reader, where, kind, layers[-1].size if layers else None))
     if not layers:
         reader.fail(group, "there is no layer")
@@ -75,7 +77,9 @@ def _layer(reader: "_Reader", where: h5py.Group, kind: str, before: int | None) 
     if kind == "dense_rec":
         weight_rec = reader.matrix(where, "weight_rec", size)
         if weight_rec.shape[1] != size:
-            reader.fail(where, f"weight_rec has {weight_rec.shape[1]} columns and the layer has {size} neurons: it must be square")
+            reader.fail(
+                where, f"weight_rec has {weight_rec.shape[1]} columns and the layer has {size} neurons: it must be square"
+            )
     bias = None
     if "bias" in where:
         bias = reader.integers(where, "bias").reshape(-1)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -28,24 +29,21 @@ def simulation_tables(simulation: Simulation) -> RenderableType:
 
 
 def backends_table(results: Sequence[BackendResult], title: str) -> Table:
-    """One row for each backend; spikes, synaptic operations and steps are means of one sample."""
-    table = Table(title=title, title_justify="left", caption_justify="left")
+    """One row for each backend; events are means of one sample."""
+    names = ("backend", "samples", "accuracy %", "spikes", "relay spikes", "SynOps", "relay SynOps", "steps", "seconds")
+    table = _table(title, names, left=("backend",))
     table.caption = (
-        "counted: spikes, SynOps, steps (means of one sample, silent gap included); measured: seconds (all samples, without start-up)\n"
-        "relay: taps, relays and bias neurons; '-': this backend runs the model and has no relays"
+        "Counted, per sample: spikes of the model's neurons; relay: of taps, relays and bias neurons; synaptic operations; steps.\n"
+        "Measured: seconds of all samples, without start-up. '-': this backend runs the model, which has no relays."
     )
-    for name in ("backend", "samples", "accuracy", "spikes", "relay spikes", "SynOps", "relay SynOps", "steps", "seconds"):
-        table.add_column(name, justify="left" if name == "backend" else "right")
     for result in results:
         counts, samples = result.counts, result.samples
+        events = (counts.compute_spikes, counts.relay_spikes, counts.compute_synops, counts.relay_synops)
         table.add_row(
             result.backend,
             f"{samples}",
-            f"{100 * result.accuracy:.2f} %",
-            _mean(counts.compute_spikes, samples),
-            _mean(counts.relay_spikes, samples),
-            _mean(counts.compute_synops, samples),
-            _mean(counts.relay_synops, samples),
+            f"{100 * result.accuracy:.2f}",
+            *("-" if number is None else f"{number / samples:,.0f}" for number in events),
             f"{result.steps // samples}",
             f"{result.seconds:.1f}",
         )
@@ -54,9 +52,8 @@ def backends_table(results: Sequence[BackendResult], title: str) -> Table:
 
 def check_table(comparisons: Sequence[Comparison], every_population: bool = False) -> RenderableType:
     """The reference check: one row for each backend, or for each of its populations."""
-    table = Table(title="reference check", title_justify="left")
-    for name in ("backend", "population", "compared", "spikes", "mismatching"):
-        table.add_column(name, justify="left" if name in ("backend", "population") else "right")
+    names = ("backend", "population", "compared", "spikes", "mismatching")
+    table = _table("reference check", names, left=("backend", "population"))
     for comparison in comparisons:
         rows = comparison.rows
         if every_population:
@@ -80,11 +77,9 @@ def verdict(comparison: Comparison) -> Text:
 
 
 def rates_table(rates: Mapping[str, float]) -> Table:
-    """Firing rates, spikes per neuron and model step."""
-    table = Table(title="firing rate (spikes per neuron and model step, counted)", title_justify="left")
-    for name in rates:
-        table.add_column(name, justify="right")
-    table.add_row(*(f"{100 * rate:.1f} %" for rate in rates.values()))
+    """Firing rates of the populations."""
+    table = _table("firing rate: counted spikes in 100 neuron-steps of a population", tuple(rates))
+    table.add_row(*(f"{100 * rate:.1f}" for rate in rates.values()))
     return table
 
 
@@ -108,9 +103,9 @@ def training_table(epochs: Sequence[Mapping[str, Any]]) -> Table:
             f"{epoch['epoch']}",
             epoch["phase"],
             f"{epoch['loss']:.3f}",
-            f"{100 * epoch['accuracy']:.1f} %",
-            f"{100 * epoch['validation_accuracy']:.1f} %",
-            f"{100 * sum(rates) / len(rates):.1f} %",
+            f"{100 * epoch['accuracy']:.1f}",
+            f"{100 * epoch['validation_accuracy']:.1f}",
+            f"{100 * sum(rates) / len(rates):.1f}",
             f"{epoch['seconds']:.1f}",
         )
     return table
@@ -138,9 +133,15 @@ def chain_table(chain: Chain, manifest: Manifest) -> Table:
 
 def findings_table(findings: Sequence[Finding]) -> Table:
     """What the examination of the set-up found."""
-    table = Table(title="set-up", title_justify="left")
-    for name in ("", "what", "found"):
-        table.add_column(name)
+    table = _table("set-up", ("", "what", "found"), left=("", "what", "found"))
     for finding in findings:
         table.add_row(Text("ok", style="green") if finding.good else Text("no", style="bold red"), finding.what, finding.found)
+    return table
+
+
+def _table(title: str, names: Sequence[str], left: Sequence[str] = ()) -> Table:
+    """An empty table; numbers to the right, the columns in ``left`` to the left."""
+    table = Table(title=title, title_justify="left", caption_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in names:
+        table.add_column(name, justify="left" if name in left else "right", overflow="fold")
     return table

@@ -1,0 +1,55 @@
+"""The real Lava and lava-dl functions that ours are held against; importing this takes seconds."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from lava.lib.dl.netx import hdf5
+    from lava.lib.dl.netx.utils import optimize_weight_bits
+    from lava.proc.lif.models import PyLifModelBitAcc
+    from lava.utils.weightutils import clip_weights, determine_sign_mode, truncate_weights
+
+Integers = NDArray[np.int64]
+
+
+def stored(weight: Integers, weight_rec: Integers | None) -> tuple[Integers, Integers | None]:
+    """What netx and Dense make of the weights, in the words of their own code."""
+    joint = weight if weight_rec is None else np.hstack((weight, weight_rec))
+    optimised, bits, exponent, _ = optimize_weight_bits(joint)
+    parts = optimised[:, : weight.shape[1]], optimised[:, weight.shape[1] :]
+    kept = []
+    for part in parts[: 1 if weight_rec is None else 2]:
+        mode = determine_sign_mode(part)
+        part = truncate_weights(clip_weights(part, mode, num_bits=8), mode, bits)
+        kept.append(np.left_shift(part, exponent) if exponent > 0 else np.right_shift(part, -exponent))
+    return kept[0], kept[1] if len(kept) > 1 else None
+
+
+def lif_steps(
+    a: Integers, *, current_decay: int, voltage_decay: int, threshold: int, bias: Integers
+) -> list[dict[str, Integers]]:
+    """States of Lava's own LIF model after each step; ``a`` is [steps, neurons]."""
+    model: Any = PyLifModelBitAcc({})
+    model.du, model.dv = np.array([current_decay - 1]), np.array([voltage_decay])
+    model.vth = np.array([threshold])
+    model.bias_mant, model.bias_exp = bias.astype(np.int16), np.full(bias.shape, 6)
+    model.u, model.v = np.zeros(a.shape[1], np.int32), np.zeros(a.shape[1], np.int32)
+    model.scale_threshold()
+    states = []
+    for row in a:
+        model.scale_bias()
+        model.subthr_dynamics(activation_in=row.astype(np.int32))
+        spikes = model.spiking_activation()
+        model.reset_voltage(spike_vector=spikes)
+        states.append({"u": model.u.copy(), "v": model.v.copy(), "s": spikes.copy()})
+    return states
+
+
+def network(path: Path, message_bits: int) -> Any:
+    """A NetX file as stock lava-dl loads it."""
+    return hdf5.Network(net_config=str(path), input_message_bits=message_bits)
