@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from neuro_deploy.graph import INPUT, Graph
-from neuro_deploy.lowering import lower
 from neuro_deploy.loihi import rules
+from neuro_deploy.lowering import lower
 from training.checkpoint import Checkpoint
 from training.config import Config, parse
 from training.deploy import Evaluator, to_graph

@@ -1,0 +1,98 @@
+"""The training loop: deterministic, resumable, and honest in its log."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import torch
+
+from neuro_deploy.errors import ConfigError, ModelFileError
+from training.config import Config, parse
+from training.loop import Epoch, Progress, Trainer, evaluate, read_log
+
+
+def tiny_config(**train: float) -> Config:
+    return parse(
+        {
+            "name": "tiny",
+            "data": {"name": "digits", "validation": 0.5},
+            "encoder": {"bits": 5},
+            "model": {"channels": 4, "memory_channels": 2, "memory_order": 2, "memory_length": 4, "mixer_ratio": 1},
+            "train": {"epochs": 2, "quantised_epochs": 2, "batch": 256, "rate": 0.01} | train,
+        },
+        "the test",
+    )
+
+
+def without_seconds(history: list[Epoch]) -> list[dict[str, object]]:
+    return [{key: value for key, value in asdict(epoch).items() if key != "seconds"} for epoch in history]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Trainer:
+    trainer = Trainer(tiny_config(), tmp_path_factory.mktemp("whole"))
+    trainer.run(Progress())
+    return trainer
+
+
+def test_the_same_seed_gives_the_same_network_and_another_one_does_not(whole: Trainer, tmp_path: Path) -> None:
+    again = Trainer(tiny_config(), tmp_path)
+    again.run(Progress())
+    assert (again.folder / "best.pt").read_bytes() == (whole.folder / "best.pt").read_bytes()
+    assert without_seconds(again.history) == without_seconds(whole.history)
+    other = Trainer(tiny_config(seed=1), tmp_path / "other")
+    assert not torch.equal(other.network.maps["head"].weight, Trainer(tiny_config(), tmp_path).network.maps["head"].weight)
+
+
+@pytest.mark.parametrize("stop", [1, 3])
+def test_a_resumed_training_ends_where_an_unbroken_one_does(whole: Trainer, tmp_path: Path, stop: int) -> None:
+    """Interrupted in the middle of an epoch; what was finished before it counts."""
+    batches = 0
+
+    def interrupt() -> None:
+        nonlocal batches
+        batches += 1
+        if batches == stop * 3 + 2:
+            raise KeyboardInterrupt
+
+    first = Trainer(tiny_config(), tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        first.run(Progress(batch=interrupt))
+    assert first.done == stop
+    assert len(read_log(tmp_path)) == stop
+    second = Trainer(tiny_config(), tmp_path)
+    second.resume()
+    second.run(Progress())
+    assert without_seconds(second.history) == without_seconds(whole.history)
+    assert (tmp_path / "best.pt").read_bytes() == (whole.folder / "best.pt").read_bytes()
+
+
+def test_the_log_has_what_was_measured(whole: Trainer) -> None:
+    lines = (whole.folder / "training.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3, 4]
+    assert [json.loads(line)["phase"] for line in lines] == ["real", "real", "quantised", "quantised"]
+    last = json.loads(lines[-1])
+    found = evaluate(whole.network, whole.data.validation, whole.spec, quantised=True)
+    assert last["validation_accuracy"] == found.accuracy
+    assert last["rates"] == found.rates
+    assert set(found.rates) == set(whole.network.populations)
+
+
+def test_the_quantised_phase_leaves_the_statistics_alone(tmp_path: Path) -> None:
+    trainer = Trainer(tiny_config(epochs=0, quantised_epochs=1), tmp_path)
+    before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
+    trainer.run(Progress())
+    after = trainer.network.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before if "running" in name)
+    assert any(not torch.equal(before[name], after[name]) for name in before if name.endswith("weight"))
+
+
+def test_resume_needs_the_same_settings(whole: Trainer) -> None:
+    with pytest.raises(ConfigError, match="made with other settings"):
+        Trainer(tiny_config(rate=0.02), whole.folder).resume()
+
+
+def test_resume_needs_something_to_resume(tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError, match=r"last.pt: no such file"):
+        Trainer(tiny_config(), tmp_path).resume()
