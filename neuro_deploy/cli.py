@@ -1,8 +1,11 @@
 """The command line: verbs and their options, nothing else."""
 
+import os
+import shlex
 import sys
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -12,13 +15,24 @@ from neuro_deploy.errors import ConfigError, NeuroDeployError
 # Everything else is imported inside the verbs: torch and SLAYER need seconds, and --help should not.
 
 app = typer.Typer(
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Train a Spiking LMUFormer, deploy it to NetX, and prove that not one spike is lost on the way.",
 )
-# Not a terminal, as in a pipe or a log: wide enough that no table is cut.
-console = Console(width=None if sys.stdout.isatty() else 120, soft_wrap=False)
+
+
+class _Console(Console):
+    """Ends the program quietly when nobody reads its output any more, as ``head`` does after a line."""
+
+    def on_broken_pipe(self) -> None:
+        """Exit with what a shell reports of a program that SIGPIPE ended: 1 would mean that spikes differ."""
+        with suppress(SystemExit):
+            super().on_broken_pipe()
+        raise typer.Exit(141)
+
+
+# Not a terminal, as in a pipe or a log: wide enough that no table is cut. Paths may hold what looks like markup.
+console = _Console(width=None if sys.stdout.isatty() else 120, markup=False, emoji=False, highlight=False)
 
 RUNS = Path("runs")
 MODELS = Path("netx_models")
@@ -37,7 +51,7 @@ TimeLimit = Annotated[float, typer.Option(min=0, help="Seconds that Lava may tak
 def train(
     config: ConfigName,
     resume: Annotated[bool, typer.Option("--resume", help="Go on after the last finished epoch.")] = False,
-    seed: Annotated[int | None, typer.Option(min=0, help="Instead of the configuration's seed.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**63 - 1, help="Instead of the configuration's seed.")] = None,
 ) -> None:
     """Train a network; checkpoints and the log go to runs/CONFIG."""
     from training.config import load
@@ -55,20 +69,15 @@ def train(
         with TrainingProgress(console, done=trainer.done) as progress:
             trainer.run(progress.hooks())
     except KeyboardInterrupt:
-        console.print(
-            f"stopped after epoch {trainer.done} of {trainer.epochs}; {_kept(folder)}"
-            f"go on with: neuro-deploy train {config} --resume"
-        )
+        again = f"neuro-deploy train {shlex.quote(config)} --resume" + ("" if seed is None else f" --seed {seed}")
+        go_on = f"go on with: {again}" if trainer.done else "nothing is saved"
+        console.print(f"stopped after epoch {trainer.done} of {trainer.epochs}; {go_on}")
         raise typer.Exit(130) from None
     best = max(trainer.history, key=lambda epoch: (epoch.validation_accuracy, -epoch.validation_loss))
     console.print(
         f"{folder / 'best.pt'}: epoch {best.epoch} of {trainer.epochs}, "
         f"{100 * best.validation_accuracy:.2f} % of the validation split with the deployed integers"
     )
-
-
-def _kept(folder: Path) -> str:
-    return f"{folder / 'best.pt'} is the best so far; " if (folder / "best.pt").is_file() else ""
 
 
 @app.command()
@@ -154,7 +163,7 @@ def report(config: ConfigName) -> None:
     from neuro_deploy.report.tables import simulation_tables, training_table
     from neuro_deploy.simulation import load_result
     from training.config import load
-    from training.loop import read_log
+    from training.log import read_log
 
     folder = RUNS / load(config).name
     log = read_log(folder)
@@ -214,6 +223,7 @@ def _run_all(
     from neuro_deploy.simulation import simulate as run
 
     workbench = _Workbench(model, time_limit)
+    workbench.network.require_checkpoint()  # before the reference takes its minutes
     number = samples or len(workbench.labels)
     data = workbench.first(number)
     runs = [
@@ -228,14 +238,12 @@ def _run_all(
     return workbench, run(workbench.network, runs, *data, announce, accuracy)
 
 
-def _unquantised_accuracy(workbench: _Workbench, number: int) -> float | None:
+def _unquantised_accuracy(workbench: _Workbench, number: int) -> float:
     """Accuracy of the checkpoint with real-valued weights on the same samples."""
     from training.checkpoint import read
     from training.data import Split
     from training.loop import evaluate
 
-    if not workbench.network.checkpoint.is_file():
-        return None
     network = read(workbench.network.checkpoint).network()
     return evaluate(network, Split(*workbench.first(number)), workbench.network.manifest.input, quantised=False).accuracy
 
@@ -247,11 +255,25 @@ def _exit_unless_equal(simulation: Any) -> None:
 
 def main() -> None:
     """Run the command line; an error of the user's is one line and exit code 2."""
+    arguments = sys.argv[1:]
     try:
-        app()
+        sys.exit(app(arguments or ["--help"], standalone_mode=False))
     except NeuroDeployError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        _fail(str(error))
+    except typer.TyperException as error:
+        message = error.format_message().rstrip(".")
+        _fail(f"{message[:1].lower()}{message[1:]}, in '{shlex.join(arguments)}': --help lists what there is")
+    except MemoryError as error:
+        _fail(f"out of memory ({error}): take fewer --samples or a smaller network")
+    except OSError as error:  # a full temporary folder, or a full disk that stdout goes to
+        with suppress(OSError):  # what could not be written must not fail once more at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _fail(f"{error}: make room, or set TMPDIR to a folder that has some")
+
+
+def _fail(message: str) -> NoReturn:
+    print("error:", " ".join(message.splitlines()), file=sys.stderr)
+    sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -71,8 +71,10 @@ def _processors() -> Finding:
 
 
 def _accelerator() -> Finding:
-    import torch
-
+    try:
+        import torch
+    except ImportError as error:  # torch's own line says that it is missing; a broken one says here why
+        return Finding("GPU", f"unknown, torch cannot be imported: {error}", False)
     found = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none (not needed)"
     return Finding("GPU", found, True)
 
@@ -80,8 +82,8 @@ def _accelerator() -> Finding:
 def _model(net: Path) -> str:
     network = load_network(net)
     size = sum(layer.size for layer in network.chain.layers)
-    checkpoint = "with" if network.checkpoint.is_file() else "without"
-    return f"{network.manifest.latency} layers, {size:,} neurons, {checkpoint} its checkpoint"
+    network.require_checkpoint()
+    return f"{network.manifest.latency} layers, {size:,} neurons, its manifest and its checkpoint"
 
 
 def _self_test() -> str:

@@ -149,8 +149,8 @@ def summarise(trace: Trace, network: Network) -> BackendResult:
 def save_trace(trace: Trace, path: Path) -> None:
     """Write a trace as a compressed NumPy archive.
 
-    Keys: ``input``, ``population/<name>``, ``readout``, ``label`` and, from a backend that runs the chain, ``layer/<index>``; shapes and
-    types as in :class:`neuro_deploy.trace.Trace`.
+    Keys: ``input``, ``population/<name>``, ``readout``, ``label`` and, from a backend that runs the chain, ``layer/<index>``;
+    shapes and types as in :class:`neuro_deploy.trace.Trace`.
 
     Raises:
         OutputError: it cannot be written.

@@ -13,7 +13,10 @@ from neuro_deploy.errors import InputError
 from neuro_deploy.trace import Trace
 
 SAMPLES, STEPS, CHIP_STEPS = 3, 5, 9
-SEGMENTS = ((Segment("a", 0, 4, "compute", "a", 0), Segment("a~1", 4, 8, "tap", "a", 1)), (Segment("b", 0, 2, "compute", "b", 0),))
+SEGMENTS = (
+    (Segment("a", 0, 4, "compute", "a", 0), Segment("a~1", 4, 8, "tap", "a", 1)),
+    (Segment("b", 0, 2, "compute", "b", 0),),
+)
 
 
 def trace(backend: str, layers: bool = True) -> Trace:

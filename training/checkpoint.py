@@ -1,8 +1,6 @@
 """Checkpoints: a trained network's weights with the configuration that made them."""
 
 import io
-import pickle
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neuro_deploy.errors import ModelFileError
+from neuro_deploy.errors import ConfigError, ModelFileError
 from training.config import Config, parse
 from training.lmuformer import build
 from training.network import Network
@@ -79,15 +77,19 @@ def read(path: Path) -> Checkpoint:
     try:
         checkpoint = Checkpoint(
             config=parse(values["config"], f"in {path}"),
-            classes=tuple(values["classes"]),
-            channels=values["channels"],
-            steps=values["steps"],
-            weights=values["weights"],
-            epoch=values["epoch"],
-            accuracy=values["accuracy"],
+            classes=tuple(str(name) for name in values["classes"]),
+            channels=int(values["channels"]),
+            steps=int(values["steps"]),
+            weights={str(key): torch.as_tensor(value) for key, value in values["weights"].items()},
+            epoch=int(values["epoch"]),
+            accuracy=float(values["accuracy"]),
         )
+    except ConfigError:
+        raise
     except KeyError as error:
         raise ModelFileError(f"{path}: the checkpoint has no {error}: train again") from error
+    except (TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise ModelFileError(f"{path}: the checkpoint holds something else than it should ({error}): train again") from error
     expected = {key: tuple(value.shape) for key, value in _shapes(checkpoint).items()}
     found = {key: tuple(value.shape) for key, value in checkpoint.weights.items()}
     wrong = [key for key in sorted(expected.keys() | found.keys()) if expected.get(key) != found.get(key)]
@@ -102,6 +104,9 @@ def read(path: Path) -> Checkpoint:
         raise ModelFileError(
             f"{path}: {broken[0]} has a NaN or an infinity ({len(broken)} such tensors): train again with a lower rate"
         )
+    negative = [key for key, value in checkpoint.weights.items() if key.endswith("running_var") and (value < 0).any()]
+    if negative:
+        raise ModelFileError(f"{path}: {negative[0]} has a negative variance: train again")
     return checkpoint
 
 
@@ -112,12 +117,14 @@ def load_dict(path: Path) -> dict[str, Any]:
         ModelFileError: missing or damaged.
     """
     try:
-        values = torch.load(path, map_location="cpu", weights_only=True)
+        content = path.read_bytes()
     except FileNotFoundError as error:
         raise ModelFileError(f"{path}: no such file: train first") from error
     except OSError as error:
-        raise ModelFileError(f"{path}: cannot read ({error.strerror})") from error
-    except (RuntimeError, pickle.UnpicklingError, EOFError, zipfile.BadZipFile, ValueError, KeyError) as error:
+        raise ModelFileError(f"{path}: cannot read ({error.strerror}): name a checkpoint (.pt)") from error
+    try:
+        values = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged pickle raises anything
         raise ModelFileError(f"{path}: not a checkpoint, or truncated: train again") from error
     if not isinstance(values, dict):
         raise ModelFileError(f"{path}: not a checkpoint: train again")

@@ -13,7 +13,7 @@ CONFIGS = Path(__file__).parent / "configs"
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DataSettings(_Strict):
@@ -104,11 +104,11 @@ class TrainSettings(_Strict):
     epochs: int = Field(ge=0)
     quantised_epochs: int = Field(ge=0)
     batch: int = Field(default=64, ge=2)
-    rate: float = Field(default=3e-3, gt=0)
-    quantised_rate: float = Field(default=5e-4, gt=0)
+    rate: float = Field(default=3e-3, gt=0, le=1e30)
+    quantised_rate: float = Field(default=5e-4, gt=0, le=1e30)
     weight_decay: float = Field(default=0.01, ge=0)
     smoothing: float = Field(default=0.1, ge=0, lt=1)
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=2**63 - 1)
 
     @model_validator(mode="after")
     def _some_epochs(self) -> "TrainSettings":

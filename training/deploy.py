@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from neuro_deploy.errors import RuleError
 from neuro_deploy.graph import INPUT, Graph, Population, Projection
 from neuro_deploy.netx import Description
 from training.checkpoint import Checkpoint, read
@@ -17,6 +18,9 @@ READOUT = "readout"
 
 READOUT_THRESHOLD = 2**17 - 1
 """The largest ``vThMant``: with a voltage that stays in range the read-out never fires."""
+
+INTEGER_LIMIT = 2.0**31
+"""No weight or bias comes near; the rules say later, and exactly, which of them the chip takes."""
 
 BATCH = 128
 """Samples of one evaluation pass; bounds its memory."""
@@ -64,6 +68,11 @@ def _projections(network: Network, target: str, parts: Deployed) -> list[Project
 
 
 def _integers(tensor: torch.Tensor) -> NDArray[np.int64]:
+    if not (tensor.abs() < INTEGER_LIMIT).all():
+        worst = float(tensor.abs().max())
+        raise RuleError(
+            f"a quantised weight or bias is {worst:g}, far beyond {INTEGER_LIMIT:g} and the chip: train again with a lower rate"
+        )
     integers: NDArray[np.int64] = tensor.numpy().astype(np.int64)
     return integers
 

@@ -1,6 +1,5 @@
 """The training loop: real-valued weights first, then the deployed integers in the forward pass."""
 
-import json
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_
 
-from neuro_deploy.errors import ConfigError
+from neuro_deploy.errors import ConfigError, ModelFileError
 from neuro_deploy.files import write_atomically
 from neuro_deploy.inputs import encode
 from neuro_deploy.manifest import InputSpec
@@ -21,6 +20,8 @@ from training.checkpoint import Checkpoint, load_dict
 from training.config import Config, TrainSettings
 from training.data import Data, Split, load_data
 from training.lmuformer import build
+from training.log import Epoch, write_log
+from training.log import read_log as read_log
 from training.network import Network
 
 WARM_UP = 0.1
@@ -32,31 +33,6 @@ GRADIENT_LIMIT = 1.0
 EVALUATION_BATCH = 256
 
 
-@dataclass(frozen=True)
-class Epoch:
-    """The log of one epoch.
-
-    Attributes:
-        epoch: from 1.
-        phase: ``real`` or ``quantised``, the weights of the training passes.
-        loss: mean training loss.
-        accuracy: on the (augmented) training samples.
-        validation_accuracy: of the deployed integers on the validation split.
-        validation_loss: likewise.
-        rates: spikes per neuron and step of each population, deployed integers, validation split.
-        seconds: wall time.
-    """
-
-    epoch: int
-    phase: str
-    loss: float
-    accuracy: float
-    validation_accuracy: float
-    validation_loss: float
-    rates: dict[str, float]
-    seconds: float
-
-
 @dataclass
 class Progress:
     """Hooks for whoever shows the training; all default to nothing."""
@@ -64,12 +40,6 @@ class Progress:
     start: Callable[[int, int], None] = field(default=lambda epochs, batches: None)
     batch: Callable[[], None] = field(default=lambda: None)
     epoch: Callable[[Epoch], None] = field(default=lambda epoch: None)
-
-
-def read_log(folder: Path) -> list[dict[str, Any]]:
-    """The epochs in ``training.jsonl``, each a dictionary of :class:`Epoch`'s fields; empty if there is none."""
-    path = folder / "training.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
 
 def encoder(config: Config, channels: int) -> InputSpec:
@@ -145,16 +115,21 @@ class Trainer:
             ConfigError: it is of other settings.
         """
         path = self.folder / "last.pt"
+        if not path.is_file():
+            raise ModelFileError(f"{path}: no such file: train without --resume")
         state = load_dict(path)
         if state.get("config") != self.config.model_dump():
             raise ConfigError(
                 f"config {self.config.name}: {path} was made with other settings: train without --resume, or restore them"
             )
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.generator.set_state(state["generator"])
-        self.done, self.best = state["done"], tuple(state["best"])
-        self.history = [Epoch(**epoch) for epoch in state["history"]]
+        try:
+            self.network.load_state_dict(state["network"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.generator.set_state(state["generator"])
+            self.done, self.best = state["done"], tuple(state["best"])
+            self.history = [Epoch(**epoch) for epoch in state["history"]]
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            raise ModelFileError(f"{path}: not the state of this training, or damaged: train without --resume") from error
 
     def checkpoint(self, epoch: Epoch) -> Checkpoint:
         """The network as it is now."""
@@ -164,8 +139,7 @@ class Trainer:
         )
 
     def _save(self) -> None:
-        lines = "".join(json.dumps(vars(epoch)) + "\n" for epoch in self.history)
-        write_atomically(self.folder / "training.jsonl", lines.encode())
+        write_log(self.folder, self.history)
         state: dict[str, Any] = {
             "config": self.config.model_dump(),
             "network": self.network.state_dict(),
@@ -187,11 +161,7 @@ class Trainer:
             self._set_rate(index / len(batches))
             logits = self.network(encoded(samples, self.spec), quantised).logits
             loss = functional.cross_entropy(logits, labels, label_smoothing=self.settings.smoothing)
-            if not torch.isfinite(loss):
-                raise ConfigError(
-                    f"config {self.config.name}: the loss is {loss.item()} in epoch {self.done + 1}: "
-                    f"lower train.rate (now {self.settings.rate:g})"
-                )
+            self._require_finite("the loss", loss)
             self.optimizer.zero_grad()
             loss.backward()
             clip_grad_norm_(self.network.parameters(), GRADIENT_LIMIT)
@@ -200,6 +170,8 @@ class Trainer:
             correct += float((logits.argmax(1) == labels).sum())
             count += len(labels)
             progress.batch()
+        for name, value in self.network.state_dict().items():
+            self._require_finite(name, value)
         validation = evaluate(self.network, self.data.validation, self.spec, quantised=True)
         return Epoch(
             epoch=self.done + 1,
@@ -210,6 +182,15 @@ class Trainer:
             validation_loss=validation.loss,
             rates=validation.rates,
             seconds=time.perf_counter() - begin,
+        )
+
+    def _require_finite(self, what: str, values: Tensor) -> None:
+        if torch.isfinite(values).all():
+            return
+        key = "rate" if self.done < self.settings.epochs else "quantised_rate"
+        raise ConfigError(
+            f"config {self.config.name}: {what} has a NaN or an infinity in epoch {self.done + 1}: "
+            f"lower train.{key} (now {getattr(self.settings, key):g})"
         )
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:

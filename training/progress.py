@@ -5,7 +5,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from training.loop import Epoch
+from training.log import Epoch
 from training.loop import Progress as Hooks
 
 
@@ -19,7 +19,7 @@ class TrainingProgress:
 
     def __init__(self, console: Console, done: int = 0) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=console, transient=True)
+        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
         self._done = done
         self._epochs = 0
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 PROGRESS = "progress"
@@ -26,6 +27,7 @@ class Job:
         steps: T + D, after which the read-out is read.
         gap: G, silent steps after that.
         sizes: number of neurons of each layer.
+        fused: run the network as one process (:mod:`neuro_deploy.fused`) instead of stock Lava's many.
     """
 
     folder: Path
@@ -35,6 +37,7 @@ class Job:
     steps: int
     gap: int
     sizes: tuple[int, ...]
+    fused: bool = False
 
     @property
     def input(self) -> Path:
@@ -51,9 +54,15 @@ class Job:
         """What the worker and Lava print on stderr."""
         return self.folder / "stderr"
 
-    def layer(self, index: int) -> Path:
-        """uint8 [samples * (T + D + G), neurons]; made by the parent, filled by the worker."""
-        return self.folder / f"layer{index}.npy"
+    @property
+    def spikes(self) -> Path:
+        """uint8 [samples * (T + D + G), neurons of all layers]; made by the parent, filled by the worker."""
+        return self.folder / "spikes.npy"
+
+    @property
+    def layers(self) -> list[slice]:
+        """Where each layer is among all neurons."""
+        return [slice(start, stop) for start, stop in pairwise((0, *accumulate(self.sizes)))]
 
     def finished(self) -> int:
         """Samples that are done; -1 while the network is being built."""

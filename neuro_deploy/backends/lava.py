@@ -1,4 +1,4 @@
-"""Stock Lava, from outside: start a worker, watch it, take its results, leave nothing behind.
+"""Lava, from outside: start a worker, watch it, take its results, leave nothing behind.
 
 Lava starts one process for each of its parts, leaves some of them behind when it fails, and can hang for ever. So it runs in a
 worker with a process group of its own, which this module ends whatever happens. This file does not import Lava.
@@ -45,12 +45,17 @@ class LavaBackend:
 
     Args:
         time_limit: seconds that start-up, or one sample, may take before the run is given up.
+        fused: choose :class:`neuro_deploy.fused.FusedRunCfg` instead, which runs the same network as one process.
     """
 
-    name = "lava"
-
-    def __init__(self, time_limit: float = 120.0) -> None:
+    def __init__(self, time_limit: float = 120.0, *, fused: bool = False) -> None:
         self.time_limit = time_limit
+        self.fused = fused
+
+    @property
+    def name(self) -> str:
+        """What the user calls it."""
+        return "lava-fused" if self.fused else "lava"
 
     def run(self, network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int64]) -> Trace:
         """Run samples; see :class:`neuro_deploy.backends.Backend`.
@@ -70,15 +75,17 @@ class LavaBackend:
                 steps=manifest.steps + manifest.latency,
                 gap=manifest.gap,
                 sizes=tuple(layer.size for layer in chain.layers),
+                fused=self.fused,
             )
             np.save(job.input, injected.reshape(samples * steps, -1))
-            for index, layer in enumerate(chain.layers):
-                open_memmap(job.layer(index), mode="w+", dtype=np.uint8, shape=(samples * steps, layer.size))  # type: ignore[no-untyped-call]
+            shape = (samples * steps, sum(job.sizes))
+            open_memmap(job.spikes, mode="w+", dtype=np.uint8, shape=shape)  # type: ignore[no-untyped-call]
             job.save()
             begin = time.time()
             with _worker(job) as worker:
                 self._watch(worker, job)
-            layers = tuple(np.load(job.layer(index)).reshape(samples, steps, -1) for index in range(len(chain.layers)))
+            spikes = np.load(job.spikes).reshape(samples, steps, -1)
+            layers = tuple(spikes[:, :, place] for place in job.layers)
             readout = np.load(job.readout)[:, manifest.readout.start : manifest.readout.stop]
             times = json.loads((job.folder / DONE).read_text())
         populations = align(chain, layers, manifest.steps)

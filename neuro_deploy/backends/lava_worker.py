@@ -1,7 +1,7 @@
-"""The one file that imports Lava; run as ``python -m neuro_deploy.backends.lava_worker JOB_FOLDER``.
+"""Runs Lava for :mod:`neuro_deploy.backends.lava`; run as ``python -m neuro_deploy.backends.lava_worker JOB_FOLDER``.
 
-It loads the NetX file with lava-dl's own loader, feeds it from a file, writes the spikes of every layer into files, and reports
-each finished sample; see :mod:`neuro_deploy.backends.job` for the files. It ends with its parent.
+It loads the NetX file with lava-dl's own loader, feeds it from a file, writes the spikes of all layers into a file, and reports
+finished samples; see :mod:`neuro_deploy.backends.job` for the files. It ends with its parent.
 """
 
 import json
@@ -56,16 +56,16 @@ class PySource(PyLoihiProcessModel):
 
 
 class Sink(AbstractProcess):
-    """Writes the spikes of all layers into files, one port and one file a layer.
+    """Writes the spikes of all layers into a file, one port a layer.
 
-    One process for all layers costs less than Lava's own sinks, one process each; and results that are files need not be read
+    One process for all layers costs less than Lava's own sinks, one process each; and results that are in a file need not be read
     back through ``Var.get``, which takes 43 us for each value.
     """
 
-    def __init__(self, files: list[Path], sizes: tuple[int, ...]) -> None:
-        super().__init__(files=files)
-        for index, size in enumerate(sizes):
-            setattr(self, _port(index), InPort(shape=(size,)))
+    def __init__(self, file: Path, layers: list[slice]) -> None:
+        super().__init__(file=file, layers=layers)
+        for index, place in enumerate(layers):
+            setattr(self, _port(index), InPort(shape=(place.stop - place.start,)))
 
 
 class _PySink(PyLoihiProcessModel):
@@ -73,12 +73,14 @@ class _PySink(PyLoihiProcessModel):
 
     def __init__(self, proc_params: Any) -> None:
         super().__init__(proc_params)
-        self.rows = [np.load(file, mmap_mode="r+") for file in proc_params["files"]]
+        self.rows = np.load(proc_params["file"], mmap_mode="r+")
+        self.layers = proc_params["layers"]
 
     def run_spk(self) -> None:
-        """Write this step's rows."""
-        for index, rows in enumerate(self.rows):
-            rows[self.time_step - 1] = getattr(self, _port(index)).recv()
+        """Write this step's row."""
+        row = self.rows[self.time_step - 1]
+        for index, place in enumerate(self.layers):
+            row[place] = getattr(self, _port(index)).recv()
 
 
 def _sink_model(layers: int) -> type[PyLoihiProcessModel]:
@@ -92,28 +94,74 @@ def _port(index: int) -> str:
     return f"layer{index}"
 
 
+class _Stock:
+    """The network as stock Lava runs it: one process for each set of synapses and of neurons."""
+
+    batch = 1
+
+    def __init__(self, job: Job, network: hdf5.Network) -> None:
+        self._job, self._network = job, network
+        source = Source(job.input, network.inp.shape[0])
+        sink = Sink(job.spikes, job.layers)
+        source.s_out.connect(network.inp)
+        for index, layer in enumerate(network.layers):
+            layer.out.connect(getattr(sink, _port(index)))
+        # Named by instance, our two models are not searched for: Lava would execute every module beside this one to find them.
+        models = {source: PySource, sink: _sink_model(len(job.layers))}
+        network.create_runtime(run_cfg=Loihi2SimCfg(select_tag="fixed_pt", exception_proc_model_map=models))
+
+    def run(self, first: int, count: int) -> Any:
+        """Run samples; returns the read-out's voltages."""
+        readout = self._network.layers[-1].neuron.v
+        voltages = np.zeros((count, *readout.shape), np.int64)
+        for sample in range(count):
+            self._network.run(condition=RunSteps(self._job.steps))
+            voltages[sample] = readout.get()
+            self._network.run(condition=RunSteps(self._job.gap))
+            readout.set(np.zeros(readout.shape, np.int64))
+        return voltages
+
+
+class _Fused:
+    """The network as one process, which reads its input, resets the read-out and records everything by itself."""
+
+    batch = 8
+    """Samples between two reports; a run of Lava costs about as much as ten steps."""
+
+    def __init__(self, job: Job, network: hdf5.Network) -> None:
+        from neuro_deploy.fused import FusedRunCfg, Record
+
+        self._job, self._network = job, network
+        self._period = job.steps + job.gap
+        self._record = Record.of(network, job.samples * self._period, np.load(job.spikes, mmap_mode="r+"))
+        config = FusedRunCfg(
+            network,
+            record=self._record,
+            inputs=np.load(job.input, mmap_mode="r"),
+            readout_period=self._period,
+            free_running=True,
+        )
+        network.create_runtime(run_cfg=config)
+
+    def run(self, first: int, count: int) -> Any:
+        """Run samples; returns the read-out's voltages."""
+        self._network.run(condition=RunSteps(count * self._period))
+        ends = np.arange(first, first + count) * self._period + self._job.steps - 1
+        return self._record.voltages[ends]
+
+
 def run(job: Job) -> None:
     """Run all samples of a job, one after the other."""
     network = hdf5.Network(net_config=str(job.net), input_message_bits=job.message_bits)
-    source = Source(job.input, network.inp.shape[0])
-    sink = Sink([job.layer(index) for index in range(len(job.sizes))], job.sizes)
-    source.s_out.connect(network.inp)
-    for index, layer in enumerate(network.layers):
-        layer.out.connect(getattr(sink, _port(index)))
-    # Named by instance, our two models are not searched for: Lava would execute every module beside this one to find them.
-    models = {source: PySource, sink: _sink_model(len(job.sizes))}
-    network.create_runtime(run_cfg=Loihi2SimCfg(select_tag="fixed_pt", exception_proc_model_map=models))
-    readout = network.layers[-1].neuron.v
-    voltages = np.zeros((job.samples, *readout.shape), np.int64)
+    runner = _Fused(job, network) if job.fused else _Stock(job, network)
+    voltages = np.zeros((job.samples, job.sizes[-1]), np.int64)
     start, begin = time.time(), time.perf_counter()
     with (job.folder / PROGRESS).open("ab", buffering=0) as progress:
         progress.write(b".")
-        for sample in range(job.samples):
-            network.run(condition=RunSteps(job.steps))
-            voltages[sample] = readout.get()
-            network.run(condition=RunSteps(job.gap))
-            readout.set(np.zeros(readout.shape, np.int64))
-            progress.write(b".")
+        for first in range(0, job.samples, runner.batch):
+            count = min(runner.batch, job.samples - first)
+            voltages[first : first + count] = runner.run(first, count)
+            progress.write(b"." * count)
     seconds = time.perf_counter() - begin
     np.save(job.readout, voltages)
     network.stop()

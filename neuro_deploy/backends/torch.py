@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro_deploy.errors import ModelFileError
-from neuro_deploy.files import sha256
 from neuro_deploy.inputs import inject
 from neuro_deploy.netx import Network
 from neuro_deploy.trace import Trace
@@ -36,15 +34,8 @@ class TorchBackend:
             ModelFileError: the checkpoint is missing or is not the one that was exported.
         """
         begin = time.perf_counter()
-        path, manifest = network.checkpoint, network.manifest
-        if not path.is_file():
-            raise ModelFileError(f"{path}: no such file, the torch backend needs the checkpoint beside the .net: export again")
-        found = sha256(path)
-        if found != manifest.sha256.checkpoint:
-            raise ModelFileError(
-                f"{path}: SHA-256 {found[:12]}... is not the manifest's {manifest.sha256.checkpoint[:12]}...: export again"
-            )
-        evaluate = self.load(path)
+        manifest = network.manifest
+        evaluate = self.load(network.require_checkpoint())
         start = time.perf_counter()
         populations, readout = evaluate(encoded)
         seconds = time.perf_counter() - start

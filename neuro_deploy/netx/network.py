@@ -33,6 +33,22 @@ class Network:
     net: Path
     checkpoint: Path
 
+    def require_checkpoint(self) -> Path:
+        """The checkpoint that the network was exported from.
+
+        Raises:
+            ModelFileError: it is missing or is another.
+        """
+        path = self.checkpoint
+        if not path.is_file():
+            raise ModelFileError(f"{path}: no such file, the torch backend needs the checkpoint beside the .net: export again")
+        found = sha256(path)
+        if found != self.manifest.sha256.checkpoint:
+            raise ModelFileError(
+                f"{path}: SHA-256 {found[:12]}... is not the manifest's {self.manifest.sha256.checkpoint[:12]}...: export again"
+            )
+        return path
+
 
 @dataclass(frozen=True)
 class Description:

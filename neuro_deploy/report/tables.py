@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from neuro_deploy.chain import Chain
-from neuro_deploy.check import Comparison
+from neuro_deploy.check import Comparison, Row
 from neuro_deploy.doctor import Finding
 from neuro_deploy.manifest import Manifest
 from neuro_deploy.simulation import BackendResult, Simulation
@@ -23,14 +23,14 @@ def simulation_tables(simulation: Simulation) -> RenderableType:
         backends_table(simulation.backends, f"{simulation.config}: {computing:,} computing neurons of {neurons:,}")
     ]
     if simulation.unquantised_accuracy is not None:
-        parts.append(Text(f"the same model with real-valued weights: {100 * simulation.unquantised_accuracy:.2f} %"))
-    parts += [rates_table(simulation.backends[0].counts.rates), check_table(simulation.comparisons)]
+        parts.append(Text(f"The same model with real-valued weights: {100 * simulation.unquantised_accuracy:.2f} %"))
+    parts += [Text(), rates(simulation.backends[0].counts.rates), Text(), check_table(simulation.comparisons)]
     return Group(*parts)
 
 
 def backends_table(results: Sequence[BackendResult], title: str) -> Table:
     """One row for each backend; events are means of one sample."""
-    names = ("backend", "samples", "accuracy %", "spikes", "relay spikes", "SynOps", "relay SynOps", "steps", "seconds")
+    names = ("backend", "samples", "accuracy\n%", "spikes", "relay\nspikes", "SynOps", "relay\nSynOps", "steps", "seconds")
     table = _table(title, names, left=("backend",))
     table.caption = (
         "Counted, per sample: spikes of the model's neurons; relay: of taps, relays and bias neurons; synaptic operations; steps.\n"
@@ -57,7 +57,7 @@ def check_table(comparisons: Sequence[Comparison], every_population: bool = Fals
     for comparison in comparisons:
         rows = comparison.rows
         if every_population:
-            for row in rows:
+            for row in _by_layer(rows):
                 table.add_row(comparison.backend, row.population, f"{row.compared:,}", f"{row.spikes:,}", f"{row.mismatches:,}")
         else:
             spikes = sum(row.spikes for row in rows)
@@ -69,6 +69,18 @@ def check_table(comparisons: Sequence[Comparison], every_population: bool = Fals
     return Group(table, *(verdict(comparison) for comparison in comparisons))
 
 
+def _by_layer(rows: Sequence[Row]) -> list[Row]:
+    """The populations as they are; of the layers, whose segments are a hundred rows, one row each."""
+    sums: dict[str, Row] = {}
+    for row in rows:
+        layer, segment, _ = row.population.partition(": ")
+        name = f"{layer}, all neurons" if segment else row.population
+        before = sums.get(name, Row(name, 0, 0, 0))
+        numbers = (before.compared + row.compared, before.spikes + row.spikes, before.mismatches + row.mismatches)
+        sums[name] = Row(name, *numbers)
+    return list(sums.values())
+
+
 def verdict(comparison: Comparison) -> Text:
     """One line: equal, or where the two part first."""
     if comparison.equal:
@@ -76,52 +88,39 @@ def verdict(comparison: Comparison) -> Text:
     return Text(f"{comparison.backend} differs from {comparison.reference}, first at {comparison.first}", style="bold red")
 
 
-def rates_table(rates: Mapping[str, float]) -> Table:
-    """Firing rates of the populations."""
-    table = _table("firing rate: counted spikes in 100 neuron-steps of a population", tuple(rates))
-    table.add_row(*(f"{100 * rate:.1f}" for rate in rates.values()))
-    return table
+def rates(populations: Mapping[str, float]) -> Text:
+    """Firing rates of the populations, which are too many for the columns of a table."""
+    shown = (f"{name}={100 * rate:.1f}" for name, rate in populations.items())
+    return Text(f"Spikes in 100 neuron-steps, by population: {', '.join(shown)}")
 
 
 def training_table(epochs: Sequence[Mapping[str, Any]]) -> Table:
     """The log of a training, at most a dozen of its epochs."""
-    table = Table(title="training", title_justify="left")
-    for name in (
-        "epoch",
-        "weights",
-        "loss",
-        "training accuracy",
-        "validation accuracy, deployed",
-        "mean firing rate",
-        "seconds",
-    ):
-        table.add_column(name, justify="right")
+    names = ("epoch", "weights", "loss", "training\naccuracy %", "validation\naccuracy %", "firing\n%", "seconds")
+    table = _table("training", names, left=("weights",))
+    table.caption = (
+        "Validation: with the deployed integers. Firing: spikes in 100 neuron-steps, mean of the populations, likewise."
+    )
     every = max(1, len(epochs) // 11)
     for epoch in [e for e in epochs if e["epoch"] % every == 0 or e is epochs[-1]]:
-        rates = epoch["rates"].values()
+        firing = epoch["rates"].values()
         table.add_row(
             f"{epoch['epoch']}",
             epoch["phase"],
             f"{epoch['loss']:.3f}",
             f"{100 * epoch['accuracy']:.1f}",
             f"{100 * epoch['validation_accuracy']:.1f}",
-            f"{100 * sum(rates) / len(rates):.1f}",
+            f"{100 * sum(firing) / len(firing):.1f}",
             f"{epoch['seconds']:.1f}",
         )
     return table
 
 
-def _mean(events: int | None, samples: int) -> str:
-    return "-" if events is None else f"{events / samples:,.0f}"
-
-
 def chain_table(chain: Chain, manifest: Manifest) -> Table:
     """The layers of a chain: what its neurons are."""
-    table = Table(
-        title=f"{manifest.config}: {chain.latency} layers, {manifest.steps} steps, gap {chain.gap}", title_justify="left"
-    )
-    for name in ("layer", "type", "neurons", "synapses", "threshold", "compute", "tap", "relay", "bias"):
-        table.add_column(name, justify="left" if name in ("type", "compute") else "right")
+    title = f"{manifest.config}: {chain.latency} layers, {manifest.steps} steps, gap {chain.gap}"
+    names = ("layer", "type", "neurons", "synapses", "threshold", "compute", "tap", "relay", "bias")
+    table = _table(title, names, left=("type", "compute"))
     for index, layer in enumerate(chain.layers):
         sizes = {role: sum(s.size for s in layer.segments if s.role == role) for role in ("tap", "relay", "bias")}
         computing = ", ".join(f"{s.name} {s.size}" for s in layer.segments if s.role in ("compute", "readout"))
@@ -141,7 +140,9 @@ def findings_table(findings: Sequence[Finding]) -> Table:
 
 def _table(title: str, names: Sequence[str], left: Sequence[str] = ()) -> Table:
     """An empty table; numbers to the right, the columns in ``left`` to the left."""
-    table = Table(title=title, title_justify="left", caption_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=title, title_justify="left", caption_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
+    )
     for name in names:
         table.add_column(name, justify="left" if name in left else "right", overflow="fold")
     return table

@@ -1,0 +1,76 @@
+"""The command line in this process, and a small project that was trained and exported with it."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from unittest.mock import patch
+
+import numba
+import pytest
+import torch
+
+from neuro_deploy import cli
+
+CONFIG = """
+[data]
+name = "digits"
+[encoder]
+bits = 5
+[model]
+channels = 6
+memory_channels = 2
+memory_order = 3
+memory_length = 5
+mixer_ratio = 2
+[neuron]
+gain = 4.0  # so that every population fires: a silent one proves nothing
+[train]
+epochs = 1
+quantised_epochs = 1
+batch = 256
+"""
+
+MODEL = "netx_models/tiny.net"
+
+
+def run(*arguments: object) -> int:
+    """The exit code of ``neuro-deploy ARGUMENTS``."""
+    command = ["neuro-deploy", *map(str, arguments)]
+    with _one_thread(), patch.object(sys, "argv", command), pytest.raises(SystemExit) as ended:
+        cli.main()
+    code = ended.value.code
+    assert code is None or isinstance(code, int)
+    return code or 0
+
+
+def make(folder: Path) -> None:
+    """Train and export in a folder."""
+    (folder / "tiny.toml").write_text(CONFIG)
+    with _inside(folder):
+        assert run("train", "tiny.toml") == 0
+        assert run("export", "tiny.toml") == 0
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Networks this small gain nothing from more threads, and threads that wait for each other crawl on a busy machine."""
+    before = torch.get_num_threads(), numba.get_num_threads()
+    torch.set_num_threads(1)
+    numba.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        numba.set_num_threads(before[1])
+
+
+@contextmanager
+def _inside(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
