@@ -11,6 +11,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from lava.lib.dl.netx import hdf5
     from lava.lib.dl.netx.utils import optimize_weight_bits
+    from lava.proc.dense.models import PyDenseModelBitAcc
     from lava.proc.lif.models import PyLifModelBitAcc
     from lava.utils.weightutils import clip_weights, determine_sign_mode, truncate_weights
 
@@ -48,6 +49,24 @@ def lif_steps(
         model.reset_voltage(spike_vector=spikes)
         states.append({"u": model.u.copy(), "v": model.v.copy(), "s": spikes.copy()})
     return states
+
+
+def dense_model(synapse: Any) -> Any:
+    """The model of a Dense process, after a step that received nothing."""
+
+    class Port:
+        def send(self, data: Integers) -> None:
+            pass
+
+        def recv(self) -> Integers:
+            return np.zeros(synapse.s_in.size, np.int64)
+
+    model: Any = PyDenseModelBitAcc(synapse.proc_params)
+    model.s_in = model.a_out = Port()
+    model.weights, model.a_buff = synapse.weights.init, np.zeros(synapse.a_out.size, np.int64)
+    model.num_message_bits = np.array([synapse.num_message_bits.init])
+    model.run_spk()
+    return model
 
 
 def network(path: Path, message_bits: int) -> Any:

@@ -11,6 +11,8 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -83,11 +85,24 @@ class _PySink(PyLoihiProcessModel):
             row[place] = getattr(self, _port(index)).recv()
 
 
-def _sink_model(layers: int) -> type[PyLoihiProcessModel]:
-    ports = {_port(index): LavaPyType(PyInPort.VEC_DENSE, np.int32) for index in range(layers)}
-    model = type("PySink", (_PySink,), ports)
+def sink_for(ports: Sequence[OutPort], file: Path) -> tuple[Sink, type[PyLoihiProcessModel]]:
+    """Connect ports to a new sink.
+
+    Args:
+        ports: one for each layer.
+        file: uint8 [steps, neurons of all layers], exists.
+
+    Returns:
+        The sink and its model.
+    """
+    ends = list(accumulate(port.size for port in ports))
+    sink = Sink(file, [slice(end - port.size, end) for end, port in zip(ends, ports, strict=True)])
+    for index, port in enumerate(ports):
+        port.connect(getattr(sink, _port(index)))
+    types = {_port(index): LavaPyType(PyInPort.VEC_DENSE, np.int32) for index in range(len(ports))}
+    model = type("PySink", (_PySink,), types)
     decorated: type[PyLoihiProcessModel] = implements(proc=Sink, protocol=LoihiProtocol)(requires(CPU)(tag("fixed_pt")(model)))
-    return decorated
+    return sink, decorated
 
 
 def _port(index: int) -> str:
@@ -102,12 +117,10 @@ class _Stock:
     def __init__(self, job: Job, network: hdf5.Network) -> None:
         self._job, self._network = job, network
         source = Source(job.input, network.inp.shape[0])
-        sink = Sink(job.spikes, job.layers)
         source.s_out.connect(network.inp)
-        for index, layer in enumerate(network.layers):
-            layer.out.connect(getattr(sink, _port(index)))
+        sink, sink_model = sink_for([layer.out for layer in network.layers], job.spikes)
         # Named by instance, our two models are not searched for: Lava would execute every module beside this one to find them.
-        models = {source: PySource, sink: _sink_model(len(job.layers))}
+        models = {source: PySource, sink: sink_model}
         network.create_runtime(run_cfg=Loihi2SimCfg(select_tag="fixed_pt", exception_proc_model_map=models))
 
     def run(self, first: int, count: int) -> Any:
