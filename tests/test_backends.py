@@ -24,7 +24,7 @@ def network(tmp_path: Path) -> Network:
 def test_backends_are_made_by_name() -> None:
     assert backends.create("integer").name == "integer"
     assert backends.create("other", {"other": integer.IntegerBackend}).name == "integer"
-    with pytest.raises(BackendError, match="backend 'spikey' is unknown: use one of integer, lava"):
+    with pytest.raises(BackendError, match="backend 'spikey' is unknown: use one of fast, integer, lava"):
         backends.create("spikey")
 
 

@@ -1,6 +1,6 @@
 """Who can run a network: one file a backend, one small interface, the same Trace from each.
 
-Importing this package imports neither Lava nor torch.
+Importing this package imports neither Lava nor torch nor Numba.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from neuro_deploy.backends.fast import FastBackend
 from neuro_deploy.backends.integer import IntegerBackend
 from neuro_deploy.backends.lava import LavaBackend
 from neuro_deploy.errors import BackendError
@@ -42,7 +43,7 @@ class Backend(Protocol):
 Factories = Mapping[str, Callable[[], Backend]]
 """What makes a backend, by its name."""
 
-BACKENDS: Factories = {"integer": IntegerBackend, "lava": LavaBackend}
+BACKENDS: Factories = {"integer": IntegerBackend, "fast": FastBackend, "lava": LavaBackend}
 """The backends that run a NetX file alone; the model's own evaluation needs the model's code and is added by the caller."""
 
 

@@ -1,0 +1,84 @@
+"""The integer semantics compiled: event by event, many samples at once, on all cores."""
+
+import functools
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuro_deploy.backends.common import align, prepare
+from neuro_deploy.backends.integer import IntegerBackend
+from neuro_deploy.chain import Chain
+from neuro_deploy.errors import BackendError
+from neuro_deploy.netx import Network
+from neuro_deploy.trace import Trace
+
+_Run = Callable[[NDArray[np.int32], tuple[NDArray[np.uint8], ...], NDArray[np.int64]], None]
+"""Fills spikes [samples, steps, neurons] of each layer and voltages [samples, neurons] from injected samples."""
+
+
+class FastBackend:
+    """Runs the chain in :mod:`neuro_deploy.engine`, every sample from rest; equals the integer backend bit for bit.
+
+    Where the engine cannot be compiled, it warns once and runs the integer backend instead.
+
+    Args:
+        threads: how many work at the same time; as many as this process has cores (or ``NUMBA_NUM_THREADS``) if None.
+    """
+
+    name = "fast"
+
+    def __init__(self, threads: int | None = None) -> None:
+        self.threads = threads
+
+    def run(self, network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int64]) -> Trace:
+        """Run samples; see :class:`neuro_deploy.backends.Backend`.
+
+        Raises:
+            BackendError: a layer's numbers can leave the range in which the engine is exact.
+        """
+        begin = time.perf_counter()
+        injected = prepare(network, encoded, labels)
+        chain, manifest = network.chain, network.manifest
+        run = self._compile(chain, injected, manifest.steps + manifest.latency)
+        if run is None:
+            return replace(IntegerBackend().run(network, encoded, labels), backend=self.name)
+        layers, readout = _records(chain, injected)
+        start = time.perf_counter()
+        run(injected, layers, readout)
+        seconds = time.perf_counter() - start
+        where = slice(manifest.readout.start, manifest.readout.stop)
+        populations = align(chain, layers, manifest.steps)
+        return Trace(self.name, injected, populations, layers, readout[:, where], labels, seconds, start - begin)
+
+    def _compile(self, chain: Chain, injected: NDArray[np.int32], steps: int) -> _Run | None:
+        """The engine for a chain, ready to run; None if there is none on this machine."""
+        try:
+            from neuro_deploy import engine
+
+            plans = engine.make_plan(chain, int(injected.max()), injected.shape[1])
+            threads = self.threads or engine.THREADS
+            run = functools.partial(engine.run_chain, plans, when=steps - 1, threads=threads)
+            run(injected[:0], *_records(chain, injected[:0]))  # compiles
+        except BackendError:
+            raise
+        except Exception as error:  # a compiler can fail in any way
+            _warn(" ".join(f"{type(error).__name__}: {error}".split()))
+            return None
+        return run
+
+
+def _records(chain: Chain, injected: NDArray[np.int32]) -> tuple[tuple[NDArray[np.uint8], ...], NDArray[np.int64]]:
+    """Room for what a run records."""
+    samples, steps = injected.shape[:2]
+    layers = tuple(np.empty((samples, steps, layer.size), np.uint8) for layer in chain.layers)
+    return layers, np.empty((samples, chain.layers[-1].size), np.int64)
+
+
+@functools.cache
+def _warn(reason: str) -> None:
+    """Say once why the engine is not there."""
+    warnings.warn(f"fast: the engine cannot be compiled here ({reason}): the integer backend runs instead", stacklevel=4)

@@ -1,0 +1,248 @@
+"""A layer over all steps of some samples, event by event, compiled.
+
+Numba, as in the training: its compiler comes in the package. Two operations are given to the compiler as vector instructions of its
+intermediate language, which it turns into those of the processor at hand: its own vectoriser would have to prove first that sums and
+weights do not overlap, and cannot for blocks this short.
+
+States are float64: below ``2**40`` the products of the leak are exact, truncation toward zero is one instruction where integers need
+five, and one kernel serves layers of every range. The wrap of the current is that of :func:`neuro_deploy.semantics.wrap`.
+"""
+
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba.core import types
+from numba.cpython.unsafe.numbers import trailing_zeros
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from neuro_deploy.engine.rows import BLOCK, Rows
+from neuro_deploy.semantics import FRACTION_BITS, STATE_LIMIT
+
+WORD = 64
+"""Neurons whose spikes are looked at together."""
+
+_UNIT = float(1 << FRACTION_BITS)
+_LIMIT = float(STATE_LIMIT)
+
+
+class Events(NamedTuple):
+    """What some neurons or channels sent, in the order of samples, steps and neurons.
+
+    Attributes:
+        first: int64 [samples * steps + 1], the events of a step are ``first[step]`` to ``first[step + 1]``.
+        source: uint32 [events, or more], who sent.
+        factor: int32 [events, or more], payloads of graded events; empty for spikes.
+    """
+
+    first: NDArray[np.int64]
+    source: NDArray[np.uint32]
+    factor: NDArray[np.int32]
+
+
+class Neuron(NamedTuple):
+    """Parameters of a layer's neurons, in units of the voltage.
+
+    Attributes:
+        threshold: to be exceeded.
+        keep_current: share of the current that stays after a step, ``1 - current_decay / 4096``.
+        keep_voltage: likewise.
+        bias: float64 [neurons, padded]; empty where there is none.
+        rests: a neuron without current, voltage and input stays as it is.
+    """
+
+    threshold: float
+    keep_current: float
+    keep_voltage: float
+    bias: NDArray[np.float64]
+    rests: bool
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _add_block(typing: Any, sums: Any, target: Any, weights: Any, start: Any) -> Any:
+    """``sums[target : target + BLOCK] += weights[start : start + BLOCK]``."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        into, from_ = (_vector(context, builder, signature, arguments, place, BLOCK) for place in (0, 2))
+        size = [signature.args[place].dtype.bitwidth // 8 for place in (0, 2)]
+        total, weight = builder.load(into, align=size[0]), builder.load(from_, align=size[1])
+        if weight.type != total.type:
+            weight = builder.sext(weight, total.type)
+        builder.store(builder.add(total, weight), into, align=size[0])
+        return context.get_dummy_value()
+
+    return types.void(sums, types.uint64, weights, types.uint64), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _mask(typing: Any, flags: Any, start: Any) -> Any:
+    """Bit ``i`` says whether ``flags[start + i]``, uint8, is not zero; ``WORD`` of them."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        values = builder.load(_vector(context, builder, signature, arguments, 0, WORD), align=1)
+        return builder.bitcast(builder.icmp_unsigned("!=", values, ir.Constant(values.type, [0] * WORD)), ir.IntType(WORD))
+
+    return types.uint64(flags, types.uint64), generate
+
+
+def _vector(context: Any, builder: Any, signature: Any, arguments: Any, place: int, length: int) -> Any:
+    """Pointer to a vector within an array; argument ``place`` is the array and the next one the index of its first element."""
+    kind = signature.args[place]
+    array = context.make_array(kind)(context, builder, arguments[place])
+    vector = ir.VectorType(context.get_value_type(kind.dtype), length)
+    return builder.bitcast(builder.gep(array.data, [arguments[place + 1]]), vector.as_pointer())
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _add_spikes(sums: NDArray[Any], rows: Rows, sources: NDArray[np.uint32], first: int, last: int) -> None:
+    for event in range(first, last):
+        source = np.int64(sources[event])
+        for block in range(rows.first_block[source], rows.first_block[source + 1]):
+            _add_block(sums, rows.block_target[block], rows.block_weight, block * BLOCK)
+        for single in range(rows.first_single[source], rows.first_single[source + 1]):
+            sums[rows.single_target[single]] += rows.single_weight[single]
+
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _add_graded(
+    sums: NDArray[Any], rows: Rows, sources: NDArray[np.uint32], factors: NDArray[np.int32], first: int, last: int
+) -> None:
+    for event in range(first, last):
+        source, factor = np.int64(sources[event]), np.int64(factors[event])
+        for block in range(rows.first_block[source], rows.first_block[source + 1]):
+            for i in range(BLOCK):
+                sums[rows.block_target[block] + np.uint32(i)] += factor * rows.block_weight[block * BLOCK + i]
+        for single in range(rows.first_single[source], rows.first_single[source + 1]):
+            sums[rows.single_target[single]] += factor * rows.single_weight[single]
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _step_currents(u: NDArray[np.float64], sums: NDArray[Any], keep: float) -> bool:
+    """Leak, add the sums and clear them; returns whether a current stays that the next step will remember."""
+    moving = 0
+    for i in range(sums.size):
+        current = np.trunc(u[i] * keep) + _UNIT * sums[i]
+        current = current - 2 * _LIMIT if current > _LIMIT else current
+        current = current + 2 * _LIMIT if current <= -_LIMIT else current
+        u[i] = current
+        sums[i] = 0
+        moving += current != 0.0
+    return bool(keep != 0.0 and moving > 0)
+
+
+# Apart from the currents: the compiler's vectoriser gives up where more than a few arrays could overlap.
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _step_voltages(v: NDArray[np.float64], u: NDArray[np.float64], flags: NDArray[np.uint8], neuron: Neuron) -> bool:
+    """Leak, integrate and fire; returns whether a voltage is not zero."""
+    moving = 0
+    biased = neuron.bias.size > 0
+    for i in range(v.size):
+        voltage = np.trunc(v[i] * neuron.keep_voltage) + u[i]
+        if biased:
+            voltage += neuron.bias[i]
+        voltage = min(max(voltage, 1 - _LIMIT), _LIMIT - 1)
+        fires = voltage > neuron.threshold
+        voltage = 0.0 if fires else voltage
+        flags[i] = fires
+        v[i] = voltage
+        moving += voltage != 0.0
+    return bool(moving > 0)
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _collect(flags: NDArray[np.uint8], sources: NDArray[np.uint32], count: int) -> int:
+    """Append the numbers of the neurons that fired; returns the new count."""
+    for start in range(0, flags.size, WORD):
+        bits = _mask(flags, start)
+        while bits != 0:
+            sources[count] = start + np.int64(trailing_zeros(bits))
+            count += 1
+            bits &= bits - np.uint64(1)
+    return count
+
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def read_input(injected: NDArray[np.int32], events: Events) -> None:
+    """List the nonzero values of int32 [samples, steps, channels]."""
+    samples, steps, channels = injected.shape
+    count = 0
+    events.first[0] = 0
+    for sample in range(samples):
+        for step in range(steps):
+            for channel in range(channels):
+                value = injected[sample, step, channel]
+                events.source[count], events.factor[count] = channel, value
+                count += value != 0
+            events.first[sample * steps + step + 1] = count
+
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def run_layer(
+    forward: Rows,
+    recurrent: Rows,
+    neuron: Neuron,
+    sums: NDArray[Any],
+    arriving: Events,
+    emitted: Events,
+    record: NDArray[np.uint8],
+    when: int,
+    voltage: NDArray[np.int64],
+) -> None:
+    """Run a layer from rest, one sample after the other.
+
+    Args:
+        forward: synapses from the layer before.
+        recurrent: synapses from the layer itself, without sources where there are none.
+        neuron: its parameters.
+        sums: zeros [neurons, padded], int32 or int64; zeros again afterwards.
+        arriving: of the layer before; what it sent at a step acts at the next.
+        emitted: filled with the layer's spikes.
+        record: filled with them, uint8 [samples, steps, neurons].
+        when: the step after which the voltage is wanted.
+        voltage: filled with it, int64 [samples, neurons].
+    """
+    samples, steps, size = record.shape
+    u, v = np.zeros(sums.size), np.zeros(sums.size)
+    # The last word is looked at whole, beyond the padded neurons.
+    flags = np.zeros(-(-size // WORD) * WORD, np.uint8)
+    # Taken out of their tuples once: each time costs two counts of references.
+    arriving_first, arriving_source, factor = arriving
+    emitted_first, emitted_source, _ = emitted
+    graded, recurs = factor.size > 0, recurrent.first_block.size > 1
+    count = 0
+    emitted_first[0] = 0
+    for sample in range(samples):
+        u[:] = 0.0
+        v[:] = 0.0
+        busy = False
+        for step in range(steps):
+            row = sample * steps + step
+            events = 0
+            if step > 0:
+                events = arriving_first[row] - arriving_first[row - 1]
+                if graded:
+                    _add_graded(sums, forward, arriving_source, factor, arriving_first[row - 1], arriving_first[row])
+                else:
+                    _add_spikes(sums, forward, arriving_source, arriving_first[row - 1], arriving_first[row])
+                if recurs:
+                    events += emitted_first[row] - emitted_first[row - 1]
+                    _add_spikes(sums, recurrent, emitted_source, emitted_first[row - 1], emitted_first[row])
+            before = count
+            if events > 0 or busy or not neuron.rests:
+                busy = _step_currents(u, sums, neuron.keep_current)
+                busy |= _step_voltages(v, u, flags, neuron)
+                for i in range(size, sums.size):
+                    flags[i] = 0  # padding fires where the threshold is negative
+                count = _collect(flags, emitted_source, count)
+            emitted_first[row + 1] = count
+            if count > before:
+                for i in range(size):
+                    record[sample, step, i] = flags[i]
+            else:
+                for i in range(size):
+                    record[sample, step, i] = 0
+            if step == when:
+                for i in range(size):
+                    voltage[sample, i] = np.int64(v[i])

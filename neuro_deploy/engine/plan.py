@@ -1,0 +1,104 @@
+"""From a chain to what the kernels run, in the narrowest numbers that are exact for every possible input."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuro_deploy.chain import Chain, Layer
+from neuro_deploy.engine.kernels import Neuron
+from neuro_deploy.engine.rows import Rows, pack, padded
+from neuro_deploy.errors import BackendError
+from neuro_deploy.semantics import DECAY_BITS, FRACTION_BITS, STATE_LIMIT
+
+_EXACT_BITS = 40
+"""A state below ``2**40`` times a 13-bit factor fits the 53 bits of a float64."""
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """A layer as :func:`neuro_deploy.engine.kernels.run_layer` takes it.
+
+    Attributes:
+        forward: synapses from the layer before.
+        recurrent: synapses from the layer itself; there may be none.
+        neuron: parameters of its neurons.
+        sums: zeros [neurons, padded] to be copied: int32 with weights of int16, or int64 with weights of int64.
+    """
+
+    forward: Rows
+    recurrent: Rows
+    neuron: Neuron
+    sums: NDArray[Any]
+
+
+def make_plan(chain: Chain, largest_input: int, steps: int) -> tuple[LayerPlan, ...]:
+    """Lay out all layers.
+
+    Args:
+        chain: the network.
+        largest_input: no channel carries more.
+        steps: chip steps of a sample.
+
+    Raises:
+        BackendError: a layer's numbers can leave the range in which the kernels are exact.
+    """
+    return tuple(
+        _plan_layer(layer, index, largest_input if index == 0 else 1, steps) for index, layer in enumerate(chain.layers)
+    )
+
+
+def _plan_layer(layer: Layer, index: int, largest: int, steps: int) -> LayerPlan:
+    recurrent = np.zeros((layer.size, 0), np.int64) if layer.weight_rec is None else layer.weight_rec
+    reach = _reach(layer.weight, recurrent, largest)
+    _require_exact(layer, index, reach, steps)
+    heaviest = max(int(np.abs(weight).max(initial=0)) for weight in (layer.weight, recurrent))
+    narrow = reach < 1 << 31 and heaviest < 1 << 15
+    dtype = np.int16 if narrow else np.int64
+    biased = layer.bias is not None and bool(layer.bias.any())
+    neuron = Neuron(
+        threshold=float(layer.threshold << FRACTION_BITS),
+        keep_current=_kept(layer.current_decay),
+        keep_voltage=_kept(layer.voltage_decay),
+        bias=_drive(layer) if biased else np.zeros(0),
+        rests=not biased and layer.threshold >= 0,
+    )
+    sums = np.zeros(padded(layer.size), np.int32 if narrow else np.int64)
+    return LayerPlan(pack(layer.weight, dtype), pack(recurrent, dtype), neuron, sums)
+
+
+def _drive(layer: Layer) -> NDArray[np.float64]:
+    """The bias of each neuron and of the padding, in units of the voltage."""
+    drive = np.zeros(padded(layer.size))
+    if layer.bias is not None:
+        drive[: layer.size] = layer.bias << FRACTION_BITS
+    return drive
+
+
+def _kept(decay: int) -> float:
+    return 1 - decay / (1 << DECAY_BITS)
+
+
+def _reach(weight: NDArray[np.int64], recurrent: NDArray[np.int64], largest: int) -> int:
+    """Largest magnitude of a sum of weights, and of all its partial sums, whatever fires."""
+    # In floating point, which cannot overflow, and rounded up.
+    rows = largest * np.abs(weight).sum(axis=1, dtype=np.float64) + np.abs(recurrent).sum(axis=1, dtype=np.float64)
+    return int(np.ceil(rows.max(initial=0) * (1 + 1e-9)))
+
+
+def _require_exact(layer: Layer, index: int, reach: int, steps: int) -> None:
+    """Refuse a layer whose states can leave the range of exact float64 arithmetic."""
+    # A current with memory adds up to a geometric series, or at most to one sum for each step.
+    memory = steps if layer.current_decay < 1 else min(steps, -(-(1 << DECAY_BITS) // layer.current_decay))
+    magnitudes = {
+        "synaptic current": (reach << FRACTION_BITS) * memory + 2 * STATE_LIMIT,
+        "bias": 0 if layer.bias is None else int(np.abs(layer.bias).max(initial=0)) << FRACTION_BITS,
+        "threshold": abs(layer.threshold) << FRACTION_BITS,
+    }
+    for what, magnitude in magnitudes.items():
+        if magnitude >= 1 << _EXACT_BITS:
+            raise BackendError(
+                f"fast: layer {index}: the {what} can reach {magnitude}, this backend is exact below 2**{_EXACT_BITS}: "
+                "use the integer backend"
+            )
