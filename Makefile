@@ -6,6 +6,8 @@ CONFIG ?= digits
 SAMPLES ?= 16
 # More arguments for pytest, for example -m slow or -k netx
 PYTEST_ARGS ?=
+# More arguments for the benchmarks, for example --quick or --only lava
+BENCH_ARGS ?=
 # The Python 3.10 to make .venv with; found if not given
 PYTHON ?=
 export PYTHON
@@ -16,7 +18,7 @@ RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help train export simulate check report test lint lock env clean distclean
+.PHONY: help train export simulate check report test bench lint lock env clean distclean
 
 train: env  ## Train the network of CONFIG
 	$(RUN) neuro-deploy train $(CONFIG)
@@ -36,6 +38,9 @@ report: env  ## Write the report of CONFIG
 test: env  ## Run the tests, without the slow ones; those with PYTEST_ARGS='-m slow'
 	$(RUN) python -m pytest $(PYTEST_ARGS)
 
+bench: env  ## Measure stock against ours side by side; results and figures in benchmarks/results
+	$(RUN) python -m benchmarks $(BENCH_ARGS)
+
 lint: env  ## Check style, format and types
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
@@ -49,7 +54,7 @@ lock:  ## Write requirements.lock from pyproject.toml
 
 clean:  ## Remove runs and caches, keep .venv
 	rm -rf runs build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
-	find neuro_deploy training tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find neuro_deploy training tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean  ## Remove .venv and .tools too
 	rm -rf .venv .tools
@@ -62,4 +67,5 @@ help:  ## Show this list
 	@printf '  %-14s %s\n' 'CONFIG=$(CONFIG)' 'the task: a file of training/configs, without .toml' \
 	    'SAMPLES=$(SAMPLES)' 'how many samples stock Lava simulates' \
 	    'PYTEST_ARGS=' 'more arguments for pytest' \
+	    'BENCH_ARGS=' 'more arguments for the benchmarks, such as --quick' \
 	    'PYTHON=' 'the Python 3.10 to make .venv with; found if not given'

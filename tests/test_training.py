@@ -9,7 +9,8 @@ import torch
 
 from neuro_deploy.errors import ConfigError, ModelFileError
 from training.config import Config, parse
-from training.loop import Epoch, Progress, Trainer, evaluate, read_log
+from training.log import Epoch, read_log
+from training.loop import Progress, Trainer, evaluate
 
 
 def tiny_config(**train: float) -> Config:

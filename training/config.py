@@ -182,7 +182,7 @@ def require_same(trained: Config, settings: Config, origin: Path) -> None:
     Raises:
         ConfigError: names the settings that differ.
     """
-    old, new = _flat(trained.model_dump()), _flat(settings.model_dump())
+    old, new = flat(trained.model_dump()), flat(settings.model_dump())
     changed = [key for key in old if old[key] != new[key] and key != "train.seed"]
     if changed:
         key = changed[0]
@@ -192,9 +192,9 @@ def require_same(trained: Config, settings: Config, origin: Path) -> None:
         )
 
 
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, object]:
+def flat(values: dict[str, Any], prefix: str = "") -> dict[str, object]:
     """Nested settings as ``{"train.rate": ...}``."""
-    flat: dict[str, object] = {}
+    found: dict[str, object] = {}
     for key, value in values.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-    return flat
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return found

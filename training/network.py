@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from training.distributed import batch_norm
 from training.kernels import StackLags
 from training.slayer import LIF, WEIGHT_MAX, WEIGHT_SCALE, quantise, round_even
 
@@ -290,8 +291,7 @@ class Network(nn.Module):
 
 def _normalise(norm: nn.BatchNorm1d, values: Tensor) -> Tensor:
     """Batch norm of [samples, steps, channels], one statistic for each channel."""
-    normalised: Tensor = norm(values.flatten(0, 1))
-    return normalised.reshape(values.shape)
+    return batch_norm(norm, values.flatten(0, 1)).reshape(values.shape)
 
 
 def _affine(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:

@@ -116,6 +116,25 @@ def training_table(epochs: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
+def sweep_table(results: Sequence[Mapping[str, Any]], config: str) -> Table:
+    """The trainings of a sweep, one row each, in the order given."""
+    keys = tuple(results[0]["settings"])
+    names = (*keys, "validation\naccuracy %", "validation\nloss", "epoch", "parameters", "seconds")
+    table = _table(f"sweep of {config}", names)
+    table.caption = "Best epoch of each, deployed integers on the validation split; '*': then the loss became NaN or infinite."
+    for result in results:
+        accuracy, loss, epoch = (result[key] for key in ("validation_accuracy", "validation_loss", "epoch"))
+        table.add_row(
+            *(f"{result['settings'][key]}" for key in keys),
+            "-" if accuracy is None else f"{100 * accuracy:.2f}",
+            "-" if loss is None else f"{loss:.4f}",
+            ("-" if epoch is None else f"{epoch}") + ("*" if result["error"] else ""),
+            f"{result['parameters']:,}",
+            f"{result['seconds']:.1f}",
+        )
+    return table
+
+
 def chain_table(chain: Chain, manifest: Manifest) -> Table:
     """The layers of a chain: what its neurons are."""
     title = f"{manifest.config}: {chain.latency} layers, {manifest.steps} steps, gap {chain.gap}"

@@ -1,0 +1,42 @@
+"""What torchrun starts in tests/test_distributed.py: a training without spikes, then the command line."""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from neuro_deploy import cli
+from training import distributed, loop
+from training.config import load
+from training.slayer import LIF
+
+
+def smooth_losses(config: str, folder: Path) -> list[tuple[float, float]]:
+    """Train in float64 with sigmoids in the neurons' place; training and validation loss of each epoch.
+
+    Spikes make a training chaotic: the last bit of a sum decides whether a neuron fires. Without them only the arithmetic is left.
+    """
+    spiking, encoded = LIF.forward, loop.encoded
+
+    def sigmoid(self: LIF, current: Tensor, threshold: float = 1.0) -> Tensor:
+        return torch.sigmoid(4 * (current - threshold))
+
+    LIF.forward = sigmoid
+    loop.encoded = lambda samples, spec: encoded(samples, spec).double()
+    try:
+        trainer = loop.Trainer(load(config), folder)
+        trainer.network.double()
+        trainer.run(loop.Progress())
+    finally:
+        LIF.forward, loop.encoded = spiking, encoded
+    return [(epoch.loss, epoch.validation_loss) for epoch in trainer.history]
+
+
+if __name__ == "__main__":
+    with distributed.process_group():
+        losses = smooth_losses("smooth.toml", Path("smooth"))
+        Path(f"smooth{distributed.rank()}.json").write_text(json.dumps(losses))
+        sys.argv = ["neuro-deploy", "train", "tiny.toml"]
+        cli.main()

@@ -1,0 +1,158 @@
+"""Sweeps: train every combination of some settings and rank them by the validation split; the test split stays unseen.
+
+A combination's folder is named by its settings. A training that is found there and was made with the very same settings is gone on
+with; one that has finished is only read. So a sweep that was stopped is resumed by running it again.
+"""
+
+import itertools
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli
+from joblib import Parallel, delayed
+
+from neuro_deploy.errors import ConfigError
+from neuro_deploy.files import write_atomically
+from training.config import Config, flat, parse
+from training.loop import Progress, Trainer
+
+RESULT_FORMAT = 1
+
+Settings = Mapping[str, object]
+"""Values by dotted key, as in ``{"train.rate": 0.003}``."""
+
+
+@dataclass(frozen=True)
+class Combination:
+    """One training of a sweep.
+
+    Attributes:
+        settings: what the sweep sets, by dotted key.
+        config: all settings.
+        folder: where its checkpoints and its log go.
+    """
+
+    settings: Settings
+    config: Config
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Result:
+    """One training's result; of the epoch with the smallest validation loss, as in ``best.pt``.
+
+    Attributes:
+        settings: what the sweep set.
+        folder: of the training.
+        parameters: trained numbers of the network.
+        seconds: wall time of all its epochs.
+        epoch: the best, from 1.
+        validation_accuracy: of the deployed integers.
+        validation_loss: likewise.
+        error: why the training ended before its last epoch; then the best epoch's numbers may be None.
+    """
+
+    settings: Settings
+    folder: str
+    parameters: int
+    seconds: float
+    epoch: int | None
+    validation_accuracy: float | None
+    validation_loss: float | None
+    error: str | None
+
+
+def combinations(config: Config, options: Sequence[str], runs: Path) -> list[Combination]:
+    """Every combination of the values that options give.
+
+    Args:
+        config: every other setting.
+        options: each a key and its values, ``train.rate=0.003,0.01``; written as in the configuration file, quotes may be left out.
+        runs: folder of the combinations' folders.
+
+    Raises:
+        ConfigError: an unknown key, or a value that it cannot have.
+    """
+    values: dict[str, list[object]] = {}
+    known = flat(config.model_dump(exclude={"name"}))
+    for option in options:
+        key, _, text = option.partition("=")
+        if key not in known:
+            raise ConfigError(f"--set {option}: unknown key {key!r}: use KEY=VALUE,VALUE with one of {', '.join(known)}")
+        if key in values:
+            raise ConfigError(f"--set {option}: {key} is set twice: give all its values in one --set")
+        values[key] = [_value(item.strip()) for item in text.split(",")]
+    found = [_combine(config, dict(zip(values, chosen, strict=True)), runs) for chosen in itertools.product(*values.values())]
+    return list({combination.folder: combination for combination in found}.values())
+
+
+def _value(text: str) -> object:
+    """A value as TOML has it, or else the text."""
+    try:
+        return tomli.loads(f"value = {text}")["value"]
+    except tomli.TOMLDecodeError:
+        return text
+
+
+def _combine(config: Config, chosen: Settings, runs: Path) -> Combination:
+    values = config.model_dump()
+    for key, value in chosen.items():
+        section, name = key.split(".")
+        values[section][name] = value
+    checked = parse(values, f"{config.name} with --set")
+    now = flat(checked.model_dump())
+    settings = {key: now[key] for key in chosen}  # as they were understood: 1e-2 is 0.01
+    name = ",".join([config.name, *(f"{key}={value}" for key, value in settings.items())])
+    return Combination(settings, checked, runs / name)
+
+
+def run(found: Sequence[Combination], jobs: int) -> Iterator[Result]:
+    """Train all combinations, ``jobs`` at a time where joblib says; results as they come.
+
+    Raises:
+        ModelFileError: a folder holds a damaged training.
+        OutputError: a file cannot be written.
+    """
+    results: Iterator[Result] = Parallel(n_jobs=jobs, return_as="generator_unordered")(delayed(_train)(item) for item in found)
+    yield from results
+
+
+def _train(item: Combination) -> Result:
+    trainer, error = Trainer(item.config, item.folder), None
+    if (item.folder / "last.pt").is_file():
+        with suppress(ConfigError):  # the rest of the configuration has changed since: a new training
+            trainer.resume()
+    try:
+        trainer.run(Progress())
+    except ConfigError as diverged:
+        error = str(diverged)
+    best = min(trainer.history, key=lambda epoch: epoch.validation_loss, default=None)
+    return Result(
+        settings=item.settings,
+        folder=str(item.folder),
+        parameters=sum(p.numel() for p in trainer.network.parameters() if p.requires_grad),
+        seconds=sum(epoch.seconds for epoch in trainer.history),
+        epoch=None if best is None else best.epoch,
+        validation_accuracy=None if best is None else best.validation_accuracy,
+        validation_loss=None if best is None else best.validation_loss,
+        error=error,
+    )
+
+
+def ranked(results: Sequence[Result]) -> list[Result]:
+    """The smallest validation loss first, trainings without one last."""
+    return sorted(results, key=lambda r: float("inf") if r.validation_loss is None else r.validation_loss)
+
+
+def save(config: str, results: Sequence[Result], path: Path) -> None:
+    """Write results as JSON.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    values: dict[str, Any] = {"format_version": RESULT_FORMAT, "config": config, "results": [asdict(r) for r in results]}
+    write_atomically(path, (json.dumps(values, indent=1) + "\n").encode())
