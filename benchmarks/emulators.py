@@ -1,0 +1,79 @@
+"""Emulators of Loihi that others made, on the same sample of the same network; each is optional.
+
+Their own numbers are compared with ours first: brian2-loihi computes every spike itself, SANA-FE counts the events of ours.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.util import find_spec
+
+import numpy as np
+
+from benchmarks import shipped
+from benchmarks.measure import Comparison, Section, Settings, alternate, longer, require
+from neuro_deploy.backends.fast import FastBackend
+from neuro_deploy.backends.integer import IntegerBackend
+from neuro_deploy.netx import Network
+from neuro_deploy.trace import Trace
+
+BASE = "integer"
+
+_INSTALL = "uv pip install --python .venv/bin/python"
+"""Where `make` brought uv itself, that is `.tools/uv/bin/uv`."""
+
+Runs = dict[str, Callable[[], float]]
+
+
+def measure(settings: Settings) -> Section:
+    """Neuron-steps and synaptic events a second on one sample."""
+    network, encoded, labels = shipped.load(settings.model)
+    encoded, labels = encoded[:1], labels[:1]
+    trace = IntegerBackend().run(network, encoded, labels)
+    steps = trace.input.shape[1]
+    events = shipped.synaptic_events(trace, network.chain)
+    fast = FastBackend(threads=1)
+    require(shipped.equal(fast.run(network, encoded, labels), trace), "fast and integer")
+    runs: Runs = {
+        BASE: lambda: IntegerBackend().run(network, encoded, labels).seconds,
+        "fast, 1 core": longer(lambda: fast.run(network, encoded, labels).seconds),
+    }
+    notes = [f"One sample, {steps} steps, {events} synaptic events; building and preparing the network are not in the times."]
+    for package, extra, add in (("brian2_loihi", "emulators", _add_brian), ("sanafe", "sanafe", _add_sanafe)):
+        if find_spec(package):
+            notes.append(add(network, trace, runs))
+        else:
+            notes.append(f"{package} is not installed and was left out: {_INSTALL} '.[{extra}]'")
+    times = alternate(runs, settings.repeats)
+    amounts = {"neuron-steps/s": steps * shipped.neurons(network.chain), "synaptic events/s": events}
+    comparisons = [
+        Comparison(f"emulators, {unit}", unit, BASE, {n: [amount / v for v in values] for n, values in times.items()}, True)
+        for unit, amount in amounts.items()
+    ]
+    return Section(comparisons, facts=shipped.facts(network), notes=notes)
+
+
+def _add_brian(network: Network, trace: Trace, runs: Runs) -> str:
+    from benchmarks.brian import Emulator, mismatches
+
+    emulator = Emulator(network.chain, trace.input[0], network.manifest.input.message_bits)
+    _, found = emulator.run()
+    assert trace.layers is not None
+    wrong = mismatches(found, [layer[0] for layer in trace.layers])
+    require(wrong == 0, f"brian2-loihi and the integer semantics ({wrong} spikes)")
+    runs["brian2-loihi"] = lambda: emulator.run()[0]
+    compared = sum(spikes.size for spikes in found)
+    return f"brian2-loihi computed all {compared} neuron-steps itself, independent of Lava: 0 of them differ from ours."
+
+
+def _add_sanafe(network: Network, trace: Trace, runs: Runs) -> str:
+    from benchmarks.sana import Emulator
+
+    assert trace.layers is not None
+    emulator = Emulator(network.chain, [layer[0] for layer in trace.layers])
+    _, fired, events = emulator.run()
+    spikes = sum(int(np.count_nonzero(layer)) for layer in trace.layers)
+    inner = replace(trace, input=np.zeros_like(trace.input))  # the input's events do not exist in a replay
+    expected = shipped.synaptic_events(inner, network.chain)
+    require((fired, events) == (spikes, expected), f"counts of SANA-FE {fired, events} and of the run {spikes, expected}")
+    runs["SANA-FE (replay)"] = lambda: emulator.run()[0]
+    return f"SANA-FE replays our spikes; it counts {fired} spikes and {events} synaptic events, as we do."

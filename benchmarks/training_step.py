@@ -1,0 +1,141 @@
+"""A training step on SLAYER's own neuron and on ours, which runs in compiled loops; everything around the neuron is the same."""
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.profiler import ProfilerActivity, profile
+
+from benchmarks.measure import Comparison, Section, Settings, alternate, require, seconds
+from neuro_deploy.netx import load_network
+from training import config
+from training.checkpoint import read
+from training.data import load_data
+from training.loop import encoded
+from training.network import Network, Output
+from training.slayer import LIF, Neuron
+
+BATCH = 64
+
+NEURONS = (64, 64, 64)
+"""Samples, steps and neurons of the LIF alone."""
+
+GRADIENT_TOLERANCE = 1e-3
+"""Largest difference of two gradients over the largest gradient: sums in another order round differently."""
+
+VARIANTS = {"stock": False, "compiled": True}
+
+_PRODUCTS = ("aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm")
+_NEURON = ("CubaSpikes", "CubaSpikesBackward")
+
+
+@contextmanager
+def neuron(compiled: bool) -> Iterator[None]:
+    """Choose the neuron's loops."""
+    before, Neuron.compiled = Neuron.compiled, compiled
+    try:
+        yield
+    finally:
+        Neuron.compiled = before
+
+
+def step(network: Network, frames: Tensor, labels: Tensor, quantised: bool) -> Output:
+    """Forward and backward; no optimiser, which is the same for both."""
+    network.zero_grad()
+    output: Output = network(frames, quantised)
+    functional.cross_entropy(output.logits, labels).backward()
+    return output
+
+
+def measure(settings: Settings) -> Section:
+    """All of it, with a profile of the compiled step."""
+    network, frames, labels = _model(settings)
+    comparisons: list[Comparison] = []
+    facts: dict[str, float] = {"batch": BATCH, "steps": frames.shape[1], "threads": torch.get_num_threads()}
+    for phase, quantised in (("real-valued", False), ("quantised", True)):
+        difference = _check(network, frames, labels, quantised)
+        facts |= {f"largest difference of a gradient, {phase}": difference}
+        comparisons.append(_compare(f"training step, {phase}", partial(step, network, frames, labels, quantised), settings))
+        facts |= {f"{what}, {phase}": share for what, share in _profile(network, frames, labels, quantised).items()}
+    comparisons.append(_lif(settings))
+    notes = [
+        "Spikes, logits and gradients of both neurons were compared first: every spike is the same.",
+        "Stock: lava-dl's slayer.neuron.cuba.Neuron inside this project's model. Matrix products are the same code in both.",
+    ]
+    return Section(comparisons, facts=facts, notes=notes)
+
+
+def _model(settings: Settings) -> tuple[Network, Tensor, Tensor]:
+    """The shipped network and a batch that it was trained on."""
+    shipped = load_network(settings.model)
+    network = read(shipped.require_checkpoint()).network().train()
+    split = load_data(config.load(shipped.manifest.config).data).train
+    frames = encoded(torch.from_numpy(split.samples[:BATCH]), shipped.manifest.input)
+    return network, frames, torch.from_numpy(split.labels[:BATCH])
+
+
+def _check(network: Network, frames: Tensor, labels: Tensor, quantised: bool) -> float:
+    """Require equal spikes and gradients; returns the largest relative difference of a gradient, which is rounding."""
+    outputs, gradients = [], []
+    for compiled in VARIANTS.values():
+        own = copy.deepcopy(network)  # a step moves the statistics of the batch norms
+        with neuron(compiled):
+            outputs.append(step(own, frames, labels, quantised))
+        gradients.append(torch.cat([p.grad.flatten() for p in own.parameters() if p.grad is not None]))
+    stock, ours = outputs
+    same = all(torch.equal(stock.spikes[name], ours.spikes[name]) for name in stock.spikes)
+    require(same and torch.equal(stock.logits, ours.logits), "training step on stock and compiled neurons")
+    difference = float((gradients[0] - gradients[1]).abs().max() / gradients[0].abs().max())
+    require(difference < GRADIENT_TOLERANCE, "gradients of stock and compiled neurons")
+    return difference
+
+
+def _compare(title: str, work: Callable[[], object], settings: Settings) -> Comparison:
+    def variant(compiled: bool) -> Callable[[], float]:
+        def once() -> float:
+            with neuron(compiled):
+                return 1000 * seconds(work)
+
+        once()  # compiles, and fetches what the first call fetches
+        return once
+
+    values = alternate({name: variant(compiled) for name, compiled in VARIANTS.items()}, settings.repeats)
+    return Comparison(title, "ms", "stock", values)
+
+
+def _lif(settings: Settings) -> Comparison:
+    lif = LIF(voltage_decay=2048, width=0.25, height=1.0)
+    current = torch.randn(NEURONS, generator=torch.Generator().manual_seed(0)).requires_grad_()
+
+    def work() -> Tensor:
+        current.grad = None
+        spikes: Tensor = lif(current)
+        spikes.sum().backward()
+        return spikes
+
+    results = []
+    for compiled in VARIANTS.values():
+        with neuron(compiled):
+            spikes = work().detach()
+            assert current.grad is not None
+            results.append((spikes, current.grad))
+    require(torch.equal(results[0][0], results[1][0]), "spikes of the stock and the compiled neuron")
+    require(torch.allclose(results[0][1], results[1][1], rtol=GRADIENT_TOLERANCE, atol=1e-5), "gradients of the two neurons")
+    return _compare(f"LIF alone, {list(NEURONS)}", work, settings)
+
+
+def _profile(network: Network, frames: Tensor, labels: Tensor, quantised: bool) -> dict[str, float]:
+    """Shares of the compiled step's time, in %."""
+    with neuron(True), profile(activities=[ProfilerActivity.CPU]) as profiler:
+        step(network, frames, labels, quantised)
+    events = profiler.key_averages()
+    total = float(sum(event.self_cpu_time_total for event in events))
+
+    def share(keys: tuple[str, ...]) -> float:
+        return 100 * float(sum(event.self_cpu_time_total for event in events if event.key in keys)) / total
+
+    return {"matrix products %": share(_PRODUCTS), "neurons %": share(_NEURON)}
