@@ -37,10 +37,8 @@ ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
 class Lava(IntegerBackend):
     """In Lava's place where it is not what is tested; it needs seconds to start."""
 
-    name = "lava"
-
-    def __init__(self, time_limit: float) -> None:
-        pass
+    def __init__(self, time_limit: float, fused: bool = False) -> None:
+        self.name = "lava-fused" if fused else "lava"
 
 
 def reference(samples: int) -> Trace:
@@ -66,15 +64,17 @@ def test_from_training_to_report(project: Path, capsys: pytest.CaptureFixture[st
     assert all(counts.rates.values()), "a silent population proves nothing"
     per_sample = [f"{number / 5:,.0f}" for number in (counts.compute_spikes, counts.relay_spikes, counts.compute_synops)]
     steps = str(64 + network.manifest.latency + network.manifest.gap)
-    table = [row for row in rows(shown) if row and row[0] in ("integer", "torch", "lava") and len(row) == 9]
+    backends = ["integer", "torch", "fast", "lava-fused", "lava"]
+    table = [row for row in rows(shown) if row and row[0] in backends and len(row) == 9]
     assert table[0][:6] == ["integer", "5", f"{100 * trace.accuracy:.2f}", *per_sample]
-    assert [row[0] for row in table] == ["integer", "torch", "lava"]
-    assert [row[1] for row in table] == ["5", "5", "2"]
-    assert [row[7] for row in table] == [steps, "64", steps]
+    assert [row[0] for row in table] == backends
+    assert [row[1] for row in table] == ["5", "5", "5", "5", "2"]
+    assert [row[7] for row in table] == [steps, "64", steps, steps, steps]
     assert table[1][3] == per_sample[0]
     assert table[1][4:7] == ["-", "-", "-"]
-    assert "torch = integer: every spike and every read-out is the same" in shown
-    assert "lava = integer: every spike and every read-out is the same" in shown
+    assert table[2][1:7] == table[3][1:7] == table[0][1:7]
+    for name in backends[1:]:
+        assert f"{name} = integer: every spike and every read-out is the same" in shown
     assert "The same model with real-valued weights: " in shown
 
     path = Path("runs/tiny/simulation.json")
@@ -98,21 +98,21 @@ def test_from_training_to_report(project: Path, capsys: pytest.CaptureFixture[st
     assert 0 <= values["unquantised_accuracy"] <= 1
     assert values["equal"] is True
     assert set(values["versions"]) == {"neuro-deploy", "lava-nc", "lava-dl", "torch", "numpy"}
-    integer, torch, stock = values["backends"]
-    assert integer["counts"] == vars(counts)
+    integer, torch, fast, fused, stock = values["backends"]
+    assert integer["counts"] == fast["counts"] == fused["counts"] == vars(counts)
     assert integer["accuracy"] == trace.accuracy == torch["accuracy"]
     assert integer["steps"] == 5 * int(steps)
     assert stock["counts"] == vars(count(reference(2), network.chain))
     assert stock["seconds"] > 0
     assert stock["startup"] > 0
     segments = tuple(layer.segments for layer in network.chain.layers)
-    for comparison, samples in zip(values["comparisons"], (5, 2), strict=True):
+    for comparison, samples in zip(values["comparisons"], (5, 5, 5, 2), strict=True):
         assert comparison["samples"] == samples
         assert comparison["readouts"] == samples * 10
         assert comparison["first"] is None
         assert comparison["readout_mismatches"] == sum(row["mismatches"] for row in comparison["rows"]) == 0
     ours = compare(reference(2), reference(2), segments)
-    assert values["comparisons"][1]["rows"] == [vars(row) for row in ours.rows]
+    assert values["comparisons"][3]["rows"] == [vars(row) for row in ours.rows]
     assert load_result(path).equal
 
     assert run("report", "tiny.toml") == 0
@@ -122,9 +122,10 @@ def test_from_training_to_report(project: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_every_backend_saves_the_same_spikes(project: Path) -> None:
-    for backend in ("integer", "torch", "lava"):
-        assert run("simulate", MODEL, "--backend", backend, "--samples", 3, "--trace", f"{backend}.npz") == 0
-    traces = {name: dict(np.load(f"{name}.npz")) for name in ("integer", "torch", "lava")}
+    backends = {"integer": ["integer"], "torch": ["torch"], "fast": ["fast"], "lava": ["lava"], "fused": ["lava", "--fused"]}
+    for name, arguments in backends.items():
+        assert run("simulate", MODEL, "--backend", *arguments, "--samples", 3, "--trace", f"{name}.npz") == 0
+    traces = {name: dict(np.load(f"{name}.npz")) for name in backends}
     network = load_network(Path(MODEL))
     manifest = network.manifest
     steps = manifest.steps + manifest.latency + manifest.gap
