@@ -20,7 +20,20 @@ from neuro_deploy.loihi.limits import THRESHOLD_MAX
 from neuro_deploy.lowering import lower
 from neuro_deploy.netx import Description, load_network, save_network
 
-PACKAGES = ("lava-nc", "lava-dl", "torch", "numpy", "scipy", "h5py", "scikit-learn", "pydantic", "typer", "rich")
+PACKAGES = (
+    "lava-nc",
+    "lava-dl",
+    "torch",
+    "numpy",
+    "scipy",
+    "numba",
+    "h5py",
+    "scikit-learn",
+    "pydantic",
+    "joblib",
+    "typer",
+    "rich",
+)
 """Without these nothing works."""
 
 
