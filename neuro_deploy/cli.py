@@ -266,8 +266,8 @@ class _Workbench:
 
         self.network = load_network(model)
         manifest = self.network.manifest
-        self.settings = parse(manifest.settings, f"in {model.with_suffix('.json')}")
-        self.test = load_data(self.settings.data).test
+        settings = parse(manifest.settings, f"in {model.with_suffix('.json')}")
+        self.test = load_data(settings.data).test
         self.labels = self.test.labels
         self.time_limit = time_limit
 

@@ -9,15 +9,13 @@ from numpy.typing import NDArray
 
 from neuro_deploy.errors import RuleError
 from neuro_deploy.graph import INPUT, Graph, Population, Projection
+from neuro_deploy.loihi.limits import THRESHOLD_MAX
 from neuro_deploy.netx import Description
 from training.checkpoint import Checkpoint, read
 from training.network import Deployed, Network
 
 READOUT = "readout"
 """Name of the read-out's population in the graph."""
-
-READOUT_THRESHOLD = 2**17 - 1
-"""The largest ``vThMant``: with a voltage that stays in range the read-out never fires."""
 
 INTEGER_LIMIT = 2.0**31
 """No weight or bias comes near; the rules say later, and exactly, which of them the chip takes."""
@@ -39,7 +37,7 @@ def to_graph(checkpoint: Checkpoint) -> Graph:
         projections += _projections(network, name, parts)
     parts = network.deployed_readout(checkpoint.steps)
     size = network.readout.size
-    populations[READOUT] = Population(READOUT, size, READOUT_THRESHOLD, 0, _integers(parts.bias), fires=False)
+    populations[READOUT] = Population(READOUT, size, THRESHOLD_MAX, 0, _integers(parts.bias), fires=False)
     projections += _projections(network, READOUT, parts)
     return Graph(network.channels, populations, tuple(projections))
 

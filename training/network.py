@@ -20,15 +20,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from neuro_deploy.loihi.limits import STATE_MAX
 from training.distributed import batch_norm
 from training.kernels import StackLags
 from training.slayer import LIF, WEIGHT_MAX, WEIGHT_SCALE, quantise, round_even
 
 MAX_THRESHOLD = WEIGHT_MAX - 1
 """A relay in the same layer fires on one weight, which must exceed the threshold."""
-
-VOLTAGE_LIMIT = 2**23 - 1
-"""Largest voltage of a neuron; its unit is 64 times finer than a weight."""
 
 
 class Map(nn.Module):
@@ -264,7 +262,7 @@ class Network(nn.Module):
         bias = self.readout.bias
         rows = torch.cat([*(w.detach() for w in weights.values()), bias.detach()[:, None]], dim=1)
         one_sided = float(torch.maximum(rows.clamp(min=0).sum(1), (-rows).clamp(min=0).sum(1)).max())
-        room = VOLTAGE_LIMIT // (WEIGHT_SCALE * steps) - rows.shape[1]
+        room = STATE_MAX // (WEIGHT_SCALE * steps) - rows.shape[1]
         fit = _fit(weights, bias, self.bias_lines)
         return _quantised(weights, bias, max(1, min(fit, int(room / one_sided)) if one_sided > 0 else fit))
 

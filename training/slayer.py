@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from neuro_deploy.loihi import limits
 from training.kernels import CubaSpikes
 
 # Importing lava-dl prints that a toolbox for another camera and that CUDA are missing: neither is of interest here.
@@ -20,7 +21,7 @@ _HEIGHT_UNIT = cuba.SCALE_RHO_MULT
 WEIGHT_SCALE = 64
 """SLAYER's unit: an input of 1.0 is the integer 64, so integers stay exact in float32."""
 
-WEIGHT_MIN, WEIGHT_MAX = -256, 254
+WEIGHT_MIN, WEIGHT_MAX = limits.WEIGHT_MIN_MIXED, limits.WEIGHT_MAX_MIXED
 """Range of the even weights of a synapse with mixed signs."""
 
 

@@ -9,6 +9,7 @@ from neuro_deploy.chain import Chain
 from neuro_deploy.errors import InputError
 from neuro_deploy.inputs import inject
 from neuro_deploy.netx import Network
+from neuro_deploy.trace import Trace
 
 
 def prepare(network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int64]) -> NDArray[np.int32]:
@@ -41,6 +42,42 @@ def prepare(network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int
             f"an encoded sample holds {worst}, a graded spike carries 0 to {limit}: encode with the manifest's scale"
         )
     return inject(encoded, manifest.input, manifest.latency + manifest.gap)
+
+
+def records(chain: Chain, injected: NDArray[np.int32]) -> tuple[tuple[NDArray[np.uint8], ...], NDArray[np.int64]]:
+    """Room for what a run leaves: spikes [samples, steps, neurons] of each layer, voltages [samples, neurons] of the last one."""
+    samples, steps = injected.shape[:2]
+    layers = tuple(np.empty((samples, steps, layer.size), np.uint8) for layer in chain.layers)
+    return layers, np.empty((samples, chain.layers[-1].size), np.int64)
+
+
+def recorded(
+    backend: str,
+    network: Network,
+    injected: NDArray[np.int32],
+    labels: NDArray[np.int64],
+    layers: tuple[NDArray[np.uint8], ...],
+    voltages: NDArray[np.int64],
+    *,
+    seconds: float,
+    startup: float,
+) -> Trace:
+    """The trace of a backend that ran the chain.
+
+    Args:
+        backend: its name.
+        network: what ran.
+        injected: int32 [samples, steps, input channels].
+        labels: int64 [samples].
+        layers: uint8 [samples, steps, neurons] of each layer.
+        voltages: int64 [samples, neurons of the last layer], after chip step T + D.
+        seconds: wall time of the run.
+        startup: wall time before it.
+    """
+    manifest = network.manifest
+    populations = align(network.chain, layers, manifest.steps)
+    readout = voltages[:, manifest.readout.start : manifest.readout.stop]
+    return Trace(backend, injected, populations, layers, readout, labels, seconds, startup)
 
 
 def align(chain: Chain, layers: Sequence[NDArray[np.uint8]], steps: int) -> dict[str, NDArray[np.uint8]]:

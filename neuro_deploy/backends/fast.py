@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro_deploy.backends.common import align, prepare
+from neuro_deploy.backends.common import prepare, recorded, records
 from neuro_deploy.backends.integer import IntegerBackend
 from neuro_deploy.chain import Chain
 from neuro_deploy.errors import BackendError
@@ -46,13 +46,11 @@ class FastBackend:
         run = self._compile(chain, injected, manifest.steps + manifest.latency)
         if run is None:
             return replace(IntegerBackend().run(network, encoded, labels), backend=self.name)
-        layers, readout = _records(chain, injected)
+        layers, voltages = records(chain, injected)
         start = time.perf_counter()
-        run(injected, layers, readout)
+        run(injected, layers, voltages)
         seconds = time.perf_counter() - start
-        where = slice(manifest.readout.start, manifest.readout.stop)
-        populations = align(chain, layers, manifest.steps)
-        return Trace(self.name, injected, populations, layers, readout[:, where], labels, seconds, start - begin)
+        return recorded(self.name, network, injected, labels, layers, voltages, seconds=seconds, startup=start - begin)
 
     def _compile(self, chain: Chain, injected: NDArray[np.int32], steps: int) -> _Run | None:
         """The engine for a chain, ready to run; None if there is none on this machine."""
@@ -62,20 +60,13 @@ class FastBackend:
             plans = engine.make_plan(chain, int(injected.max()), injected.shape[1])
             threads = self.threads or engine.THREADS
             run = functools.partial(engine.run_chain, plans, when=steps - 1, threads=threads)
-            run(injected[:0], *_records(chain, injected[:0]))  # compiles
+            run(injected[:0], *records(chain, injected[:0]))  # compiles
         except BackendError:
             raise
         except Exception as error:  # a compiler can fail in any way
             _warn(" ".join(f"{type(error).__name__}: {error}".split()))
             return None
         return run
-
-
-def _records(chain: Chain, injected: NDArray[np.int32]) -> tuple[tuple[NDArray[np.uint8], ...], NDArray[np.int64]]:
-    """Room for what a run records."""
-    samples, steps = injected.shape[:2]
-    layers = tuple(np.empty((samples, steps, layer.size), np.uint8) for layer in chain.layers)
-    return layers, np.empty((samples, chain.layers[-1].size), np.int64)
 
 
 @functools.cache

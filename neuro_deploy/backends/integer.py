@@ -1,11 +1,11 @@
-"""The integer semantics themselves, layer by layer in NumPy: the reference, and the fastest way to run a chain here."""
+"""The integer semantics themselves, layer by layer in NumPy: the reference of every comparison."""
 
 import time
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro_deploy.backends.common import align, prepare
+from neuro_deploy.backends.common import prepare, recorded, records
 from neuro_deploy.netx import Network
 from neuro_deploy.semantics import run_chain
 from neuro_deploy.trace import Trace
@@ -25,8 +25,7 @@ class IntegerBackend:
         injected = prepare(network, encoded, labels)
         chain, manifest = network.chain, network.manifest
         samples, steps = injected.shape[:2]
-        layers = tuple(np.empty((samples, steps, layer.size), np.uint8) for layer in chain.layers)
-        readout = np.empty((samples, chain.layers[-1].size), np.int64)
+        layers, voltages = records(chain, injected)
         batch = max(1, _MEMORY // (steps * max(layer.size for layer in chain.layers) * 8))
         start = time.perf_counter()
         for first in range(0, samples, batch):
@@ -34,8 +33,6 @@ class IntegerBackend:
             for layer, run in zip(layers, run_chain(chain, injected[part]), strict=True):
                 layer[part] = run.spikes
                 if run.voltages is not None:
-                    readout[part] = run.voltages[:, manifest.steps + manifest.latency - 1]
+                    voltages[part] = run.voltages[:, manifest.steps + manifest.latency - 1]
         seconds = time.perf_counter() - start
-        where = slice(manifest.readout.start, manifest.readout.stop)
-        populations = align(chain, layers, manifest.steps)
-        return Trace(self.name, injected, populations, layers, readout[:, where], labels, seconds, start - begin)
+        return recorded(self.name, network, injected, labels, layers, voltages, seconds=seconds, startup=start - begin)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from neuro_deploy.backends.common import align, prepare
+from neuro_deploy.backends.common import prepare, recorded
 from neuro_deploy.backends.job import DONE, ERROR, Job
 from neuro_deploy.errors import BackendError
 from neuro_deploy.netx import Network
@@ -86,10 +86,10 @@ class LavaBackend:
                 self._watch(worker, job)
             spikes = np.load(job.spikes).reshape(samples, steps, -1)
             layers = tuple(spikes[:, :, place] for place in job.layers)
-            readout = np.load(job.readout)[:, manifest.readout.start : manifest.readout.stop]
+            voltages = np.load(job.readout)
             times = json.loads((job.folder / DONE).read_text())
-        populations = align(chain, layers, manifest.steps)
-        return Trace(self.name, injected, populations, layers, readout, labels, times["seconds"], times["start"] - begin)
+        startup = times["start"] - begin
+        return recorded(self.name, network, injected, labels, layers, voltages, seconds=times["seconds"], startup=startup)
 
     def _watch(self, worker: "subprocess.Popen[bytes]", job: Job) -> None:
         """Return when all samples are done; raise when that will not happen."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro_deploy.inputs import inject
+from neuro_deploy.backends.common import prepare
 from neuro_deploy.netx import Network
 from neuro_deploy.trace import Trace
 
@@ -31,13 +31,13 @@ class TorchBackend:
         """Run samples; see :class:`neuro_deploy.backends.Backend`.
 
         Raises:
+            InputError: the samples do not fit the network.
             ModelFileError: the checkpoint is missing or is not the one that was exported.
         """
         begin = time.perf_counter()
-        manifest = network.manifest
+        injected = prepare(network, encoded, labels)
         evaluate = self.load(network.require_checkpoint())
         start = time.perf_counter()
         populations, readout = evaluate(encoded)
         seconds = time.perf_counter() - start
-        injected = inject(encoded, manifest.input, manifest.latency + manifest.gap)
         return Trace(self.name, injected, dict(populations), None, readout, labels, seconds, start - begin)

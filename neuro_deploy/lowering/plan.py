@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from neuro_deploy.chain import Layer, Segment
 from neuro_deploy.errors import RuleError
 from neuro_deploy.graph import Graph, Population
+from neuro_deploy.loihi.limits import WEIGHT_MAX_MIXED
 
-COPY_WEIGHT = 254
+COPY_WEIGHT = WEIGHT_MAX_MIXED
 """Weight of the synapse that makes a relay, a tap or a bias neuron fire: the largest even one of 8 bits."""
 
 COPY_THRESHOLD_MAX = COPY_WEIGHT - 1
