@@ -30,7 +30,7 @@ GRADIENT_TOLERANCE = 1e-3
 VARIANTS = {"stock": False, "compiled": True}
 
 _PRODUCTS = ("aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm")
-_NEURON = ("CubaSpikes", "CubaSpikesBackward")
+_NEURON = ("Fire", "FireBackward")
 
 
 @contextmanager

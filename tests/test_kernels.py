@@ -5,8 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training import slayer
-from training.kernels import StackLags
+from training import kernels, slayer
+from training.kernels import Affine, Filter, StackLags
+from training.network import Memory
 
 
 def both(
@@ -73,3 +74,112 @@ def test_stacked_lags_and_their_gradient(steps: int, lags: int) -> None:
             expected = spikes[:, step - lag] if step >= lag else torch.zeros(2, 3)
             assert torch.equal(stacked[:, step, lag].float(), expected.float())
     assert torch.autograd.gradcheck(lambda x: StackLags.apply(x, lags), (spikes,))
+
+
+def test_scaled_input_is_a_scaled_current() -> None:
+    """Gain and shift give the spikes of the current that they make, and the gradients that torch finds through it."""
+    generator = torch.Generator().manual_seed(0)
+    values, grad = torch.randn(2, 3, 7, 5, generator=generator)
+    gain, shift = torch.randn(2, 5, generator=generator)
+    lif = slayer.LIF(1000, 0.25, 1.0)
+    found = [tensor.clone().requires_grad_() for tensor in (values, gain, shift)]
+    spikes = lif(found[0], 0.5, (found[1], found[2]))
+    spikes.backward(grad)
+    expected = [tensor.clone().requires_grad_() for tensor in (values, gain, shift)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(slayer.Neuron, "compiled", False)
+        stock = lif(expected[0] * expected[1] + expected[2], 0.5)
+    stock.backward(grad)
+    assert spikes.sum() > 0
+    assert torch.equal(spikes, stock)
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad, rtol=2e-6, atol=1e-7)
+
+
+def test_states_beyond_32_bits_are_slayers_too() -> None:
+    """With hardly any leak a large current adds up to more than 32 bits."""
+    current = torch.full((1, 40, 2), -60_000.0)
+    current[..., 1] *= -1
+    for spikes, _ in both(slayer.LIF(1, 0.25, 1.0), current, 1.0, torch.ones_like(current)):
+        assert spikes[..., 0].sum() == 0  # 40 steps of -60,000 * 4096 would wrap around to positive
+        assert spikes[..., 1].sum() == 40
+
+
+def test_a_surrogate_far_from_the_threshold_is_small_and_finite() -> None:
+    current = torch.tensor([[[-1e4, -40.0, -10.0, 30.0]]])
+    (_, ours), (_, stock) = both(slayer.LIF(2048, 0.25, 1.0), current, 1.0, torch.ones_like(current))
+    assert (ours >= 0).all()
+    torch.testing.assert_close(ours, stock, rtol=1e-6, atol=1e-37)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**16),
+    inputs=st.integers(1, 3),
+    order=st.integers(1, 5),
+    lags=st.integers(1, 9),
+    steps=st.integers(1, 7),
+)
+def test_filter_is_the_memorys_own(seed: int, inputs: int, order: int, lags: int, steps: int) -> None:
+    """Integers, so that both are exact: the compiled filter against torch's products, forward and backward."""
+    generator = torch.Generator().manual_seed(seed)
+    spikes = torch.randint(0, 2, (20, steps, inputs), generator=generator).float()
+    weight = torch.randint(-256, 255, (inputs * order, lags), generator=generator).float()
+    grad = torch.randint(-9, 9, (20, steps, inputs * order), generator=generator).float()
+    memory = Memory("u", inputs, torch.zeros(order, lags))
+    results = []
+    for compiled in (True, False):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(slayer.Neuron, "compiled", compiled)
+            leaves = [tensor.clone().requires_grad_() for tensor in (spikes, weight)]
+            filtered = memory.apply_weight(leaves[1], leaves[0])
+            filtered.backward(grad)
+            results.append([filtered.detach(), *(leaf.grad for leaf in leaves)])
+    for ours, theirs in zip(*results, strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_filter_gradient_of_spikes_alone() -> None:
+    spikes, weight = torch.ones(2, 3, 1, requires_grad=True), torch.ones(2, 4)
+    Filter.apply(spikes, weight).sum().backward()
+    assert spikes.grad is not None
+    assert spikes.grad.flatten().tolist() == [6, 4, 2, 6, 4, 2]
+
+
+@pytest.mark.parametrize("offset", [0.0, 1000.0])
+def test_affine_is_torchs_batch_norm(offset: float) -> None:
+    """Also where the mean is a thousand times the deviation."""
+    generator = torch.Generator().manual_seed(0)
+    values = (torch.randn(6, 7, 5, generator=generator) + offset).double()
+    grad = torch.randn(6, 7, 5, generator=generator).double()
+    norm = torch.nn.BatchNorm1d(5).double()
+    torch.nn.init.uniform_(norm.weight, 0.5, 2.0)
+    torch.nn.init.normal_(norm.bias)
+    theirs = values.clone().requires_grad_()
+    expected = norm(theirs.flatten(0, 1)).reshape(values.shape)
+    expected.backward(grad)
+    ours = values.float().requires_grad_()
+    weight, bias = (tensor.detach().float().requires_grad_() for tensor in (norm.weight, norm.bias))
+    gain, shift, mean, variance, count = Affine.apply(ours, weight, bias, norm.eps)
+    (gain * ours + shift).backward(grad.float())
+    assert count == 42
+    near = {"rtol": 1e-4, "atol": 3e-4 * max(1.0, offset / 100)}
+    torch.testing.assert_close(mean, values.mean((0, 1)).float(), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(variance, values.float().double().var((0, 1), correction=0).float(), rtol=1e-5, atol=0)
+    for found, reference in ((ours.grad, theirs.grad), (bias.grad, norm.bias.grad)):
+        torch.testing.assert_close(found, reference.float(), **near)
+
+
+def test_a_machine_without_a_compiler_is_warned_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("no code\ncan be made")
+
+    monkeypatch.setattr(Affine, "apply", broken)
+    kernels.work.cache_clear()
+    try:
+        current = torch.randn(2, 5, 3)
+        with pytest.warns(UserWarning, match="no code can be made.*SLAYER's own loops run instead"):
+            spikes = slayer.LIF(2048, 0.25, 1.0)(current)
+        assert torch.equal(spikes, slayer.LIF(2048, 0.25, 1.0)(current))
+    finally:
+        kernels.work.cache_clear()

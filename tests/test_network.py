@@ -131,9 +131,9 @@ def test_without_rounding_folding_changes_nothing() -> None:
     spikes = network(frames).spikes | {"input": frames}
     for name, population in network.spiking():
         parts = network.deployed(name)
-        values: dict[str, torch.Tensor] = {}
-        expected = population.norm(network._stream(population.reads, spikes, values).flatten(0, 1)).reshape(4, STEPS, -1)
-        found = network._sum(parts, spikes) / parts.threshold
+        sums: dict[tuple[str, ...], torch.Tensor] = {}
+        expected = population.norm(network._stream(population.reads, spikes, sums).flatten(0, 1)).reshape(4, STEPS, -1)
+        found = (network._sum(parts, spikes) + parts.bias) / parts.threshold
         # each weight and bias was moved by one integer at most
         active = sum(_stacked(network, read, spikes) for read in population.reads) + 1
         assert ((found - expected).abs() <= active / parts.threshold + 1e-4).all(), name

@@ -20,8 +20,9 @@ def smooth_losses(config: str, folder: Path) -> list[tuple[float, float]]:
     """
     spiking, encoded = LIF.forward, loop.encoded
 
-    def sigmoid(self: LIF, current: Tensor, threshold: float = 1.0) -> Tensor:
-        return torch.sigmoid(4 * (current - threshold))
+    def sigmoid(self: LIF, values: Tensor, threshold: float = 1.0, scaling: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        gain, shift = scaling or (1, 0)
+        return torch.sigmoid(4 * (gain * values + shift - threshold))
 
     LIF.forward = sigmoid
     loop.encoded = lambda samples, spec: encoded(samples, spec).double()

@@ -1,7 +1,7 @@
 """Several processes that train one network on parts of each batch, started by torchrun; with one process everything here is a no-op.
 
 Each process computes the gradient of its own samples. Summed over the processes this is the gradient of the whole batch, as long as
-what mixes samples, batch norm, mixes those of all processes: :func:`batch_norm`. So the number of processes changes only the order
+what mixes samples, batch norm, mixes those of all processes: :mod:`training.norm`. So the number of processes changes only the order
 in which floats are added.
 """
 
@@ -84,30 +84,3 @@ def sum_gradients(parameters: Iterable[nn.Parameter]) -> None:
     message = total(torch.cat([gradient.flatten() for gradient in gradients]))
     for gradient, summed in zip(gradients, message.split([g.numel() for g in gradients]), strict=True):
         gradient.copy_(summed.view_as(gradient))
-
-
-def batch_norm(norm: nn.BatchNorm1d, rows: Tensor) -> Tensor:
-    """Batch norm with the statistics of all processes' rows.
-
-    torch has this for CUDA alone (``SyncBatchNorm``).
-
-    Args:
-        norm: its parameters and running statistics; in evaluation mode it is applied as it is.
-        rows: [rows, channels], this process's.
-    """
-    if size() == 1 or not norm.training:
-        normalised: Tensor = norm(rows)
-        return normalised
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    assert norm.num_batches_tracked is not None
-    assert norm.momentum is not None
-    count = int(total(torch.tensor(len(rows), device=rows.device)))
-    mean = total(rows.sum(0)) / count
-    centred = rows - mean
-    variance = total(centred.square().sum(0)) / count
-    with torch.no_grad():
-        norm.running_mean.lerp_(mean, norm.momentum)
-        norm.running_var.lerp_(variance * count / (count - 1), norm.momentum)  # torch, too, keeps the unbiased one
-        norm.num_batches_tracked.add_(1)
-    return centred * torch.rsqrt(variance + norm.eps) * norm.weight + norm.bias

@@ -13,6 +13,7 @@ folded into its own copy of the weights, quantised: :meth:`Network.deployed`. Th
 integers, so it gives the spikes of the chip, and its gradient passes straight through the rounding.
 """
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,9 +22,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from neuro_deploy.loihi.limits import STATE_MAX
-from training.distributed import batch_norm
-from training.kernels import StackLags
-from training.slayer import LIF, WEIGHT_MAX, WEIGHT_SCALE, quantise, round_even
+from training.kernels import Filter, StackLags
+from training.norm import affine, affine_of, normalise
+from training.slayer import LIF, WEIGHT_MAX, WEIGHT_SCALE, compiled, quantise, round_even
 
 MAX_THRESHOLD = WEIGHT_MAX - 1
 """A relay in the same layer fires on one weight, which must exceed the threshold."""
@@ -85,6 +86,9 @@ class Memory(nn.Module):
 
     def apply_weight(self, weight: Tensor, spikes: Tensor) -> Tensor:
         """Filter each source neuron by its own rows of ``weight`` [outputs, lags]; see :meth:`Map.apply_weight`."""
+        if compiled(spikes):
+            filtered: Tensor = Filter.apply(spikes, weight)  # type: ignore[no-untyped-call]
+            return filtered
         samples, steps, _ = spikes.shape
         # [samples, steps, inputs, lags], oldest first; a view that the product below copies once
         past = functional.pad(spikes, (0, 0, self.lags - 1, 0)).unfold(1, self.lags, 1)
@@ -124,6 +128,14 @@ class Spiking(nn.Module):
         self.reads, self.size, self.lif = tuple(reads), size, lif
         self.norm = nn.BatchNorm1d(size)
         nn.init.constant_(self.norm.weight, gain)
+
+    def fire(self, values: Tensor) -> Tensor:
+        """Spikes of the batch-normalised values, both [samples, steps, neurons]."""
+        if not compiled(values):
+            spikes: Tensor = self.lif(normalise(self.norm, values))
+        else:
+            spikes = self.lif(values, scaling=affine_of(self.norm, values))
+        return spikes
 
 
 class Readout(nn.Module):
@@ -203,20 +215,21 @@ class Network(nn.Module):
             quantised: compute with the deployed integers instead of the real-valued weights.
         """
         signals = {"input": frames}
-        values: dict[str, Tensor] = {}
+        sums: dict[tuple[str, ...], Tensor] = {}
         for name, population in self.spiking():
             if quantised:
                 parts = self.deployed(name)
-                total = self._sum(parts, signals) / WEIGHT_SCALE
-                signals[name] = population.lif(total, parts.threshold / WEIGHT_SCALE)
+                gain = torch.full_like(parts.bias, 1 / WEIGHT_SCALE)
+                values, threshold = self._sum(parts, signals), parts.threshold / WEIGHT_SCALE
+                signals[name] = population.lif(values, threshold, (gain, parts.bias / WEIGHT_SCALE))
             else:
-                signals[name] = population.lif(_normalise(population.norm, self._stream(population.reads, signals, values)))
+                signals[name] = population.fire(self._stream(population.reads, signals, sums))
         del signals["input"]
         if not quantised:
-            total = self._stream(self.readout.reads, signals, values)
+            total = self._stream(self.readout.reads, signals, sums)
             return Output(total.mean(1) + self.readout.bias, signals, None)
         parts = self.deployed_readout(frames.shape[1])
-        voltage = self._sum(parts, signals).sum(1)
+        voltage = self._sum(parts, signals).sum(1) + parts.bias * frames.shape[1]
         return Output(voltage / (parts.threshold * frames.shape[1]), signals, voltage * WEIGHT_SCALE)
 
     def spiking(self) -> Iterable[tuple[str, Spiking]]:
@@ -239,13 +252,13 @@ class Network(nn.Module):
         """
         population = self.populations[name]
         assert isinstance(population, Spiking)
-        gain, bias = _affine(population.norm)
+        gain, bias = affine(population.norm)
         weights = {}
         for read in population.reads:
             part = self.linear(read)
             row_gain = gain
             if part.norm is not None:
-                inner_gain, inner_bias = _affine(part.norm)
+                inner_gain, inner_bias = affine(part.norm)
                 row_gain, bias = gain * inner_gain, bias + gain * inner_bias
             weights[read] = row_gain[:, None] * part.weight
         from_input = any(self.linear(read).source == "input" for read in population.reads)
@@ -266,38 +279,24 @@ class Network(nn.Module):
         fit = _fit(weights, bias, self.bias_lines)
         return _quantised(weights, bias, max(1, min(fit, int(room / one_sided)) if one_sided > 0 else fit))
 
-    def _stream(self, reads: Sequence[str], signals: Mapping[str, Tensor], values: dict[str, Tensor]) -> Tensor:
-        """The real-valued sum of some maps; ``values`` keeps the maps that were computed before."""
-        for read in reads:
-            if read not in values:
-                part = self.linear(read)
+    def _stream(self, reads: tuple[str, ...], signals: Mapping[str, Tensor], sums: dict[tuple[str, ...], Tensor]) -> Tensor:
+        """The real-valued sum of some maps; ``sums`` keeps those that were computed before, among them the residual stream so far."""
+        if reads not in sums:
+            *_, last = reads
+            if len(reads) > 1:
+                sums[reads] = self._stream(reads[:-1], signals, sums) + self._stream((last,), signals, sums)
+            else:
+                part = self.linear(last)
                 value = part.apply_weight(part.weight, signals[part.source])
-                values[read] = value if part.norm is None else _normalise(part.norm, value)
-        total = values[reads[0]]
-        for read in reads[1:]:
-            total = total + values[read]
-        return total
+                sums[reads] = value if part.norm is None else normalise(part.norm, value)
+        return sums[reads]
 
     def _sum(self, parts: Deployed, signals: Mapping[str, Tensor]) -> Tensor:
-        """``a`` of the integer semantics, [samples, steps, neurons]."""
-        total = parts.bias
-        for read, weight in parts.weights.items():
-            part = self.linear(read)
-            total = total + part.apply_weight(weight, signals[part.source])
-        return total
-
-
-def _normalise(norm: nn.BatchNorm1d, values: Tensor) -> Tensor:
-    """Batch norm of [samples, steps, channels], one statistic for each channel."""
-    return batch_norm(norm, values.flatten(0, 1)).reshape(values.shape)
-
-
-def _affine(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
-    """Gain and bias [channels] of a batch norm with its running statistics."""
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    gain = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
-    return gain, norm.bias - gain * norm.running_mean
+        """``a`` of the integer semantics without the bias, [samples, steps, neurons]."""
+        terms = (
+            self.linear(read).apply_weight(weight, signals[self.linear(read).source]) for read, weight in parts.weights.items()
+        )
+        return functools.reduce(torch.add, terms)
 
 
 def _fit(weights: Mapping[str, Tensor], bias: Tensor, lines: int) -> int:

@@ -7,7 +7,8 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from neuro_deploy.loihi import limits
-from training.kernels import CubaSpikes
+from training import kernels
+from training.kernels import Fire
 
 # Importing lava-dl prints that a toolbox for another camera and that CUDA are missing: neither is of interest here.
 with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
@@ -29,20 +30,29 @@ class Neuron(cuba.Neuron):
     """SLAYER's CUBA neuron; on a CPU its forward and backward pass run in compiled loops that give the same.
 
     Attributes:
-        compiled: False leaves everything to SLAYER's own loops.
+        compiled: False leaves everything to SLAYER's and torch's own code.
     """
 
     compiled: ClassVar[bool] = True
 
-    def forward(self, current: Tensor) -> Tensor:
-        """Spikes float32 [samples, steps, neurons] of a current of the same shape."""
-        if current.is_cuda or not self.compiled:
+    def forward(self, values: Tensor, scaling: tuple[Tensor, Tensor] | None) -> Tensor:
+        """Spikes float32 [samples, steps, neurons]; see :meth:`LIF.forward`."""
+        if not compiled(values):
+            current = values if scaling is None else values * scaling[0] + scaling[1]
             spikes: Tensor = super().forward(current.transpose(1, 2)).transpose(1, 2)  # SLAYER has the steps last
             return spikes
+        neurons = values.shape[2]
+        gain, shift = scaling or (values.new_ones(neurons), values.new_zeros(neurons))
         width = self.tau_rho * _WIDTH_UNIT
         height = self.scale_rho * _HEIGHT_UNIT / (2 * width)
-        fast: Tensor = CubaSpikes.apply(current, int(self.voltage_decay), self.threshold, self.threshold_eps, width, height)  # type: ignore[no-untyped-call]
+        decay = int(self.voltage_decay)
+        fast: Tensor = Fire.apply(values, gain, shift, decay, self.threshold, self.threshold_eps, width, height)  # type: ignore[no-untyped-call]
         return fast
+
+
+def compiled(values: Tensor) -> bool:
+    """Whether the compiled kernels (:mod:`training.kernels`) compute with these values."""
+    return Neuron.compiled and not values.is_cuda and kernels.work()
 
 
 class LIF(nn.Module):
@@ -69,19 +79,20 @@ class LIF(nn.Module):
             scale=WEIGHT_SCALE,
         )
 
-    def forward(self, current: Tensor, threshold: float = 1.0) -> Tensor:
+    def forward(self, values: Tensor, threshold: float = 1.0, scaling: tuple[Tensor, Tensor] | None = None) -> Tensor:
         """Spikes of the neurons.
 
         Args:
-            current: float32 [samples, steps, neurons], where 1 is the integer 64.
+            values: float32 [samples, steps, neurons], the current, where 1 is the integer 64.
             threshold: in the same unit; a multiple of 1/64.
+            scaling: gain and shift, float32 [neurons], if the current is ``gain * values + shift`` instead.
 
         Returns:
             float32 [samples, steps, neurons] of 0 and 1.
         """
         self.neuron._threshold = threshold
         self.neuron.tau_rho = self.width / _WIDTH_UNIT * threshold
-        spikes: Tensor = self.neuron(current)
+        spikes: Tensor = self.neuron(values, scaling)
         return spikes
 
 

@@ -1,0 +1,175 @@
+"""SLAYER's CUBA neuron without synaptic current memory, on an affinely scaled input, as two loops over time, there and back.
+
+SLAYER runs on a CPU as a Python loop over time, twice (current and voltage), and passes over the whole tensor five more times for the
+spikes and their gradient. Here a neuron's whole sequence stays in the processor's first cache, forward and backward.
+
+The forward pass is bit for bit SLAYER's; its source, lava-dl 0.6.0 ``neuron/dynamics/leaky_integrator.py`` and ``spike/spike.py``, is
+the specification.
+"""
+
+import math
+from typing import Any
+
+import numba
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Floats = NDArray[np.float32]
+
+STATE_SCALE = 4096
+"""States are integers in units of 1/4096, which is 1/64 of a weight's unit."""
+
+_NARROW = 2.0**31
+"""States below it are computed in 32 bits, eight at once; larger ones in 64."""
+
+_SCALE, _UNIT, _ONE, _ZERO, _HALF = (np.float32(number) for number in (STATE_SCALE, 1 / STATE_SCALE, 1, 0, 0.5))
+# exp as in S. Moshier's Cephes 2.2, single/expf.c: a multiple of ln 2 is taken off, in two parts, the first with so few digits that its
+# products are exact; a minimax polynomial does the rest. Relative error below 2e-7.
+_LOG2_E, _LN2_HIGH, _LN2_LOW = (np.float32(number) for number in (1.44269504088896341, 0.693359375, -2.12194440e-4))
+_LEAST = np.float32(-87)
+_EXPONENT_BIAS, _MANTISSA_BITS = np.int32(127), np.int32(23)
+_C7, _C6, _C5, _C4, _C3, _C2 = (
+    np.float32(number)
+    for number in (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
+)
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _forward(
+    values: Floats, gain: Floats, shift: Floats, keep: float, limit: int, kind: type, voltage: Floats, spikes: Floats
+) -> Floats:
+    """All [samples, steps, neurons]: integrate, record the voltage before its reset and the spikes.
+
+    Args:
+        values: the input, which is scaled to a current.
+        gain: of each neuron.
+        shift: of each neuron.
+        keep: of the voltage in one step; a float64, so that its product with a state below 2^41 is exact.
+        limit: the state that fires.
+        kind: integer type of the states.
+        voltage: to write.
+        spikes: to write.
+
+    Returns:
+        The largest absolute current of each neuron, [samples, neurons].
+    """
+    samples, steps, neurons = values.shape
+    largest = np.zeros((samples, neurons), np.float32)
+    for sample in numba.prange(samples):
+        state: NDArray[Any] = np.zeros(neurons, kind)
+        for step in range(steps):
+            for neuron in range(neurons):
+                current = values[sample, step, neuron] * gain[neuron] + shift[neuron]
+                largest[sample, neuron] = max(largest[sample, neuron], abs(current))
+                # A conversion to integers rounds toward zero, as the chip does.
+                value = kind(np.float64(state[neuron]) * keep) + kind(current * _SCALE)
+                fires = value >= limit
+                voltage[sample, step, neuron] = np.float32(value) * _UNIT
+                spikes[sample, step, neuron] = _ONE if fires else _ZERO
+                state[neuron] = kind(0) if fires else value
+    return largest
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _exp(exponent: np.float32) -> np.float32:
+    """The exponential of a number of at most 0; unlike a library's, a compiler can run it on eight numbers at once."""
+    exponent = max(exponent, _LEAST)
+    power = np.floor(exponent * _LOG2_E + _HALF)
+    rest = exponent - power * _LN2_HIGH - power * _LN2_LOW
+    series = ((((_C7 * rest + _C6) * rest + _C5) * rest + _C4) * rest + _C3) * rest + _C2
+    bits = (np.int32(power) + _EXPONENT_BIAS) << _MANTISSA_BITS
+    result: np.float32 = (series * rest * rest + rest + _ONE) * np.int32(bits).view(np.float32)
+    return result
+
+
+@numba.njit(parallel=True, cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _backward(
+    grad_spikes: Floats,
+    values: Floats,
+    gain: Floats,
+    voltage: Floats,
+    keep: np.float32,
+    threshold: np.float32,
+    width: np.float32,
+    height: np.float32,
+    grad: Floats,
+    grad_gain: Floats,
+    grad_shift: Floats,
+) -> None:
+    """With the current's gradient ``c[t] = keep * c[t+1] + height * exp(-|v[t] - threshold| / width) * grad_spikes[t]``.
+
+    Writes ``gain * c`` to ``grad`` [samples, steps, neurons], and adds each sample's sums over time of ``c * values`` and ``c`` to
+    ``grad_gain`` and ``grad_shift`` [samples, neurons].
+    """
+    samples, steps, neurons = voltage.shape
+    for sample in numba.prange(samples):
+        total = np.zeros(neurons, np.float32)
+        for step in range(steps - 1, -1, -1):
+            for neuron in range(neurons):
+                surrogate = height * _exp(-abs(voltage[sample, step, neuron] - threshold) / width)
+                total[neuron] = keep * total[neuron] + surrogate * grad_spikes[sample, step, neuron]
+                grad[sample, step, neuron] = total[neuron] * gain[neuron]
+                grad_gain[sample, neuron] += total[neuron] * values[sample, step, neuron]
+                grad_shift[sample, neuron] += total[neuron]
+
+
+class Fire(torch.autograd.Function):
+    """Spikes of LIF neurons on ``gain * values + shift``, with SLAYER's surrogate gradient, which ignores resets."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        values: Tensor,
+        gain: Tensor,
+        shift: Tensor,
+        decay: int,
+        threshold: float,
+        epsilon: float,
+        width: float,
+        height: float,
+    ) -> Tensor:
+        """Integrate and fire.
+
+        Args:
+            ctx: of autograd.
+            values: float32 [samples, steps, neurons].
+            gain: float32 [neurons].
+            shift: float32 [neurons].
+            decay: voltage decay, of 4096.
+            threshold: in the current's unit.
+            epsilon: what SLAYER adds to the threshold, so that its ``>=`` is the chip's ``>``.
+            width: decay length of the surrogate gradient, in the current's unit.
+            height: surrogate gradient at the threshold.
+
+        Returns:
+            float32 of the same shape, 0 and 1.
+        """
+        values = values.contiguous()
+        voltage, spikes = torch.empty_like(values), torch.empty_like(values)
+        arrays = [tensor.detach().numpy() for tensor in (values, gain.contiguous(), shift.contiguous())]
+        keep, limit = 1 - decay / 4096, math.ceil((threshold + epsilon) * STATE_SCALE)
+
+        def run(kind: type) -> Floats:
+            largest: Floats = _forward(*arrays, keep, kind(limit), kind, voltage.numpy(), spikes.numpy())
+            return largest
+
+        largest = float(run(np.int32).max(initial=0.0))
+        if largest * STATE_SCALE * min(values.shape[1], 4096 / decay) >= _NARROW:  # a state may have left 32 bits
+            run(np.int64)
+        ctx.save_for_backward(values, gain, voltage)
+        ctx.parameters = (keep, threshold + epsilon, width, height)
+        return spikes
+
+    @staticmethod
+    def backward(ctx: Any, grad_spikes: Tensor) -> tuple[Tensor | None, ...]:
+        """The gradients of values, gain and shift."""
+        values, gain, voltage = ctx.saved_tensors
+        grad = torch.empty_like(voltage)
+        sums = torch.zeros(2, voltage.shape[0], voltage.shape[2])
+        arrays = [tensor.contiguous().numpy() for tensor in (grad_spikes, values, gain, voltage)]
+        parameters = [np.float32(parameter) for parameter in ctx.parameters]
+        _backward(*arrays, *parameters, grad.numpy(), *sums.numpy())
+        grad_gain, grad_shift = sums.sum(1)
+        return grad, grad_gain, grad_shift, None, None, None, None, None
