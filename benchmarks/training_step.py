@@ -1,9 +1,10 @@
-"""A training step on SLAYER's own neuron and on ours, which runs in compiled loops; everything around the neuron is the same."""
+"""A training step with neurons, batch norm and memory in SLAYER's and torch's own code, and in compiled loops; products are the same."""
 
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -63,8 +64,8 @@ def measure(settings: Settings) -> Section:
         facts |= {f"{what}, {phase}": share for what, share in _profile(network, frames, labels, quantised).items()}
     comparisons.append(_lif(settings))
     notes = [
-        "Spikes, logits and gradients of both neurons were compared first: every spike is the same.",
-        "Stock: lava-dl's slayer.neuron.cuba.Neuron inside this project's model. Matrix products are the same code in both.",
+        "Every population's spikes were first compared with SLAYER's neuron on the same input; in integers, the whole network's: 0 differ.",
+        "Stock: lava-dl's slayer.neuron.cuba.Neuron and torch's batch norm in this project's model. Matrix products are the same code.",
     ]
     return Section(comparisons, facts=facts, notes=notes)
 
@@ -79,19 +80,32 @@ def _model(settings: Settings) -> tuple[Network, Tensor, Tensor]:
 
 
 def _check(network: Network, frames: Tensor, labels: Tensor, quantised: bool) -> float:
-    """Require equal spikes and gradients; returns the largest relative difference of a gradient, which is rounding."""
+    """Require equal neurons, and in integers an equal network; returns the largest relative difference of a gradient.
+
+    The two batch norms round differently, so with real-valued weights a neuron near its threshold may fire in one network and not
+    in the other. So every population of the compiled network is also run again, on the same input, by SLAYER's neuron.
+    """
     outputs, gradients = [], []
     for compiled in VARIANTS.values():
         own = copy.deepcopy(network)  # a step moves the statistics of the batch norms
+        for _, population in own.spiking():
+            population.lif.register_forward_hook(_same_spikes, with_kwargs=True)
         with neuron(compiled):
             outputs.append(step(own, frames, labels, quantised))
         gradients.append(torch.cat([p.grad.flatten() for p in own.parameters() if p.grad is not None]))
     stock, ours = outputs
-    same = all(torch.equal(stock.spikes[name], ours.spikes[name]) for name in stock.spikes)
-    require(same and torch.equal(stock.logits, ours.logits), "training step on stock and compiled neurons")
     difference = float((gradients[0] - gradients[1]).abs().max() / gradients[0].abs().max())
-    require(difference < GRADIENT_TOLERANCE, "gradients of stock and compiled neurons")
+    if quantised:
+        same = all(torch.equal(stock.spikes[name], ours.spikes[name]) for name in stock.spikes)
+        require(same and torch.equal(stock.logits, ours.logits), "training step in stock and in compiled code")
+        require(difference < GRADIENT_TOLERANCE, "gradients of stock and compiled code")
     return difference
+
+
+def _same_spikes(lif: LIF, args: tuple[Any, ...], kwargs: dict[str, Any], spikes: Tensor) -> None:
+    """Hold what a population fired against SLAYER's neuron on the same input."""
+    with neuron(False), torch.no_grad():
+        require(torch.equal(lif.neuron(args[0], kwargs.get("scaling")), spikes), "spikes of the stock and the compiled neuron")
 
 
 def _compare(title: str, work: Callable[[], object], settings: Settings) -> Comparison:

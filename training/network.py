@@ -221,7 +221,7 @@ class Network(nn.Module):
                 parts = self.deployed(name)
                 gain = torch.full_like(parts.bias, 1 / WEIGHT_SCALE)
                 values, threshold = self._sum(parts, signals), parts.threshold / WEIGHT_SCALE
-                signals[name] = population.lif(values, threshold, (gain, parts.bias / WEIGHT_SCALE))
+                signals[name] = population.lif(values, threshold, scaling=(gain, parts.bias / WEIGHT_SCALE))
             else:
                 signals[name] = population.fire(self._stream(population.reads, signals, sums))
         del signals["input"]
