@@ -1,4 +1,4 @@
-"""A training step with neurons, batch norm and memory in SLAYER's and torch's own code, and in compiled loops; products are the same."""
+"""A training step with neurons, batch norm and memory in SLAYER's and torch's own code, and in compiled loops."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -64,8 +64,8 @@ def measure(settings: Settings) -> Section:
         facts |= {f"{what}, {phase}": share for what, share in _profile(network, frames, labels, quantised).items()}
     comparisons.append(_lif(settings))
     notes = [
-        "Every population's spikes were first compared with SLAYER's neuron on the same input; in integers, the whole network's: 0 differ.",
-        "Stock: lava-dl's slayer.neuron.cuba.Neuron and torch's batch norm in this project's model. Matrix products are the same code.",
+        "Every population's spikes were first compared with SLAYER's neuron on the same input; in integers, the whole network's.",
+        "Stock: lava-dl's slayer.neuron.cuba.Neuron and torch's batch norm in this project's model.",
     ]
     return Section(comparisons, facts=facts, notes=notes)
 
