@@ -20,36 +20,29 @@ def _forward(spikes: Floats, response: Floats, filtered: Floats) -> None:
     """Add each spike's response; [samples, steps, inputs], [inputs, lags * order] -> [samples, steps, inputs, order]."""
     samples, steps, inputs, order = filtered.shape
     for sample in numba.prange(samples):
-        train = np.empty(steps * order, response.dtype)  # of one source; it stays in the first cache
+        row = np.empty(steps * order, response.dtype)  # the outputs of one source, step after step; it stays in the first cache
         for source in range(inputs):
-            train[:] = 0
+            for place in range(steps * order):
+                row[place] = 0
             for step in range(steps):
                 spike = spikes[sample, step, source]
                 if spike != 0:
-                    later, answer = train[step * order :], response[source]  # views, in which an index is never negative
-                    for place in range(min(len(later), len(answer))):
-                        later[place] += spike * answer[place]
+                    _add(spike, response[source], row, np.uint64(step * order))
             for step in range(steps):
-                now = train[step * order :]
-                for row in range(order):
-                    filtered[sample, step, source, row] = now[row]
+                for output in range(order):
+                    filtered[sample, step, source, output] = row[step * order + output]
 
 
-# Sums of a gradient may be added in any order, which lets the compiler use vector instructions.
-@numba.njit(parallel=True, cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})  # type: ignore[untyped-decorator]
+@numba.njit(parallel=True, cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _backward_spikes(grad: Floats, response: Floats, grad_spikes: Floats) -> None:
     """What each step's input contributes to all later outputs; shapes as in :func:`_forward`."""
     samples, steps, inputs, order = grad.shape
     for sample in numba.prange(samples):
-        train = np.empty(steps * order, grad.dtype)
+        row = np.empty(steps * order, grad.dtype)
         for source in range(inputs):
-            _gather(grad, sample, source, train)
+            _gather(grad, sample, source, row)
             for step in range(steps):
-                later, answer = train[step * order :], response[source]
-                total = grad.dtype.type(0)
-                for place in range(min(len(later), len(answer))):
-                    total += later[place] * answer[place]
-                grad_spikes[sample, step, source] = total
+                grad_spikes[sample, step, source] = _correlate(response[source], row, np.uint64(step * order))
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -58,26 +51,47 @@ def _backward_response(grad: Floats, spikes: Floats, grad_response: Floats) -> N
     samples, steps, inputs, order = grad.shape
     parts = len(grad_response)
     for part in numba.prange(parts):
-        train = np.empty(steps * order, grad.dtype)
+        row = np.empty(steps * order, grad.dtype)
         for sample in range(part, samples, parts):
             for source in range(inputs):
-                _gather(grad, sample, source, train)
+                _gather(grad, sample, source, row)
                 for step in range(steps):
                     spike = spikes[sample, step, source]
                     if spike != 0:
-                        later, total = train[step * order :], grad_response[part, source]
-                        for place in range(min(len(later), len(total))):
-                            total[place] += spike * later[place]
+                        _collect(spike, row, np.uint64(step * order), grad_response[part, source])
 
 
-@numba.njit(inline="always")  # type: ignore[untyped-decorator]
-def _gather(values: Floats, sample: int, source: int, train: Floats) -> None:
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _gather(values: Floats, sample: int, source: int, row: Floats) -> None:
     """Copy what belongs to one source, [samples, steps, inputs, order] -> [steps * order]."""
     _, steps, _, order = values.shape
     for step in range(steps):
-        now = train[step * order :]
-        for row in range(order):
-            now[row] = values[sample, step, source, row]
+        for output in range(order):
+            row[step * order + output] = values[sample, step, source, output]
+
+
+# The three loops in which the time goes. Their index is unsigned: one that may be negative costs them the vector instructions.
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _add(spike: float, response: Floats, row: Floats, begin: int) -> None:
+    for place in range(min(np.uint64(len(response)), np.uint64(len(row)) - begin)):
+        row[begin + place] += spike * response[place]
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _collect(spike: float, row: Floats, begin: int, grad_response: Floats) -> None:
+    for place in range(min(np.uint64(len(grad_response)), np.uint64(len(row)) - begin)):
+        grad_response[place] += spike * row[begin + place]
+
+
+# The sum may be taken in any order: it is a gradient, not a spike.
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})  # type: ignore[untyped-decorator]
+def _correlate(response: Floats, row: Floats, begin: int) -> float:
+    total = row.dtype.type(0)
+    for place in range(min(np.uint64(len(response)), np.uint64(len(row)) - begin)):
+        total += response[place] * row[begin + place]
+    return total
 
 
 class Filter(torch.autograd.Function):
