@@ -1,0 +1,47 @@
+"""The command line: one file a group of verbs, and what becomes of their errors."""
+
+import os
+import shlex
+import sys
+from contextlib import suppress
+from typing import NoReturn
+
+import typer
+
+from neuro_deploy.cli.exports import export
+from neuro_deploy.cli.reports import report
+from neuro_deploy.cli.setup import doctor
+from neuro_deploy.cli.simulations import check, simulate
+from neuro_deploy.cli.trainings import sweep, train
+from neuro_deploy.errors import NeuroDeployError
+
+app = typer.Typer(
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Train a Spiking LMUFormer, deploy it to NetX, and prove that not one spike is lost on the way.",
+)
+for _verb in (train, export, simulate, check, sweep, report, doctor):
+    app.command()(_verb)
+
+
+def main() -> None:
+    """Run the command line; an error of the user's is one line and exit code 2."""
+    arguments = sys.argv[1:]
+    try:
+        sys.exit(app(arguments or ["--help"], standalone_mode=False))
+    except NeuroDeployError as error:
+        _fail(str(error))
+    except typer.TyperException as error:
+        message = error.format_message().rstrip(".")
+        _fail(f"{message[:1].lower()}{message[1:]}, in '{shlex.join(arguments)}': --help lists what there is")
+    except MemoryError as error:
+        _fail(f"out of memory ({error}): take fewer --samples or a smaller network")
+    except OSError as error:  # a full temporary folder, or a full disk that stdout goes to
+        with suppress(OSError):  # what could not be written must not fail once more at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _fail(f"{error}: make room, or set TMPDIR to a folder that has some")
+
+
+def _fail(message: str) -> NoReturn:
+    print("error:", " ".join(message.splitlines()), file=sys.stderr)
+    sys.exit(2)

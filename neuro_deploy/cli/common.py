@@ -1,0 +1,38 @@
+"""What several verbs share: the console, where files are, and their arguments.
+
+The verbs import everything else inside themselves: torch and SLAYER need seconds, and --help should not.
+"""
+
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+
+class _Console(Console):
+    """Ends the program quietly when nobody reads its output any more, as ``head`` does after a line."""
+
+    def on_broken_pipe(self) -> None:
+        """Exit with what a shell reports of a program that SIGPIPE ended: 1 would mean that spikes differ."""
+        with suppress(SystemExit):
+            super().on_broken_pipe()
+        raise typer.Exit(141)
+
+
+# Not a terminal, as in a pipe or a log: wide enough that no table is cut. Paths may hold what looks like markup.
+console = _Console(width=None if sys.stdout.isatty() else 120, markup=False, emoji=False, highlight=False)
+
+RUNS = Path("runs")
+MODELS = Path("netx_models")
+
+ConfigName = Annotated[
+    str, typer.Argument(metavar="CONFIG", help="A file of training/configs without .toml, or the path of a .toml file.")
+]
+ModelPath = Annotated[
+    Path, typer.Argument(metavar="MODEL.net", help="An exported network; its manifest and checkpoint lie beside it.")
+]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Parts that run at once; 1, or on a cluster as many as its cores.")]
+Cluster = Annotated[str | None, typer.Option(metavar="dask://HOST:PORT", help="A Dask cluster, or ray://HOST:PORT, a Ray one.")]

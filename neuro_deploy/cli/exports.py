@@ -1,0 +1,32 @@
+"""Write a trained network for the chip."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neuro_deploy.cli.common import MODELS, RUNS, ConfigName, console
+
+
+def export(
+    config: ConfigName,
+    checkpoint: Annotated[Path | None, typer.Option(help="Instead of runs/CONFIG/best.pt.")] = None,
+    output: Annotated[Path, typer.Option(help="Folder for the .net, .json and .pt files.")] = MODELS,
+) -> None:
+    """Lower a trained network to a NetX chain, check it against the chip's rules and write it."""
+    from neuro_deploy.lowering import lower
+    from neuro_deploy.netx import save_network
+    from neuro_deploy.report.tables import chain_table
+    from training.checkpoint import read
+    from training.config import load, require_same
+    from training.deploy import describe, to_graph
+
+    settings = load(config)
+    source = checkpoint or RUNS / settings.name / "best.pt"
+    trained = read(source)
+    require_same(trained.config, settings, source)
+    chain = lower(to_graph(trained))
+    path = output / f"{settings.name}.net"
+    manifest = save_network(chain, path, describe(trained), trained.to_bytes())
+    console.print(chain_table(chain, manifest))
+    console.print(f"wrote {path}, {path.with_suffix('.json')} and {path.with_suffix('.pt')}")

@@ -1,0 +1,16 @@
+"""Look at the set-up."""
+
+import typer
+
+from neuro_deploy.cli.common import MODELS, console
+
+
+def doctor() -> None:
+    """Say what of the set-up is present and whether Lava computes what it should; exit code 1 if something is amiss."""
+    from neuro_deploy.doctor import examine
+    from neuro_deploy.report.tables import findings_table
+
+    findings = examine(MODELS)
+    console.print(findings_table(findings))
+    if not all(finding.good for finding in findings):
+        raise typer.Exit(1)

@@ -1,0 +1,97 @@
+"""Train one network or many."""
+
+import shlex
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neuro_deploy.cli.common import RUNS, Cluster, ConfigName, Jobs, console
+
+
+class Device(str, Enum):
+    """What a training computes on."""
+
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+class Kernel(str, Enum):
+    """What runs SLAYER's neuron on a CPU."""
+
+    compiled = "compiled"
+    slayer = "slayer"
+
+
+def train(
+    config: ConfigName,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on after the last finished epoch.")] = False,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**63 - 1, help="Instead of the configuration's seed.")] = None,
+    kernel: Annotated[
+        Kernel, typer.Option(help="The neurons' loops on a CPU: compiled, or SLAYER's own; the spikes are the same.")
+    ] = Kernel.compiled,
+    device: Annotated[Device, typer.Option(help="The CPU, or the GPUs that torchrun gives to its processes.")] = Device.cpu,
+) -> None:
+    """Train a network; checkpoints and the log go to runs/CONFIG."""
+    from training.config import load
+    from training.distributed import process_group, rank
+    from training.loop import Trainer
+    from training.progress import TrainingProgress
+    from training.slayer import Neuron
+
+    Neuron.compiled = kernel is Kernel.compiled
+    settings = load(config)
+    if seed is not None:
+        settings = settings.model_copy(update={"train": settings.train.model_copy(update={"seed": seed})})
+    with process_group(device.value):
+        console.quiet = rank() > 0  # of the processes that torchrun starts, one speaks
+        folder = RUNS / settings.name
+        trainer = Trainer(settings, folder, device.value)
+        if resume:
+            trainer.resume()
+        try:
+            with TrainingProgress(console, done=trainer.done) as progress:
+                trainer.run(progress.hooks())
+        except KeyboardInterrupt:
+            again = f"neuro-deploy train {shlex.quote(config)} --resume" + ("" if seed is None else f" --seed {seed}")
+            go_on = f"go on with: {again}" if trainer.done else "nothing is saved"
+            console.print(f"stopped after epoch {trainer.done} of {trainer.epochs}; {go_on}")
+            raise typer.Exit(130) from None
+        best = min(trainer.history, key=lambda epoch: epoch.validation_loss)
+        console.print(
+            f"{folder / 'best.pt'}: epoch {best.epoch} of {trainer.epochs}, "
+            f"{100 * best.validation_accuracy:.2f} % of the validation split with the deployed integers"
+        )
+
+
+def sweep(
+    config: ConfigName,
+    settings: Annotated[
+        list[str], typer.Option("--set", metavar="KEY=VALUE,...", help="A setting's values, as train.rate=0.003,0.01; repeat.")
+    ],
+    jobs: Jobs = None,
+    cluster: Cluster = None,
+) -> None:
+    """Train every combination of some settings, compare them on the validation split; again, it goes on where it stopped."""
+    from neuro_deploy.parallel import workers
+    from neuro_deploy.report.tables import sweep_table
+    from training import sweep as sweeps
+    from training.config import load
+
+    base = load(config)
+    found = sweeps.combinations(base, settings, RUNS.resolve())
+    results = []
+    try:
+        with workers(jobs, cluster) as number:
+            for result in sweeps.run(found, number):
+                results.append(result)
+                console.print(f"{len(results)}/{len(found)} {Path(result.folder).name}", style="dim", soft_wrap=True)
+    except KeyboardInterrupt:
+        console.print(f"stopped after {len(results)} of {len(found)}; the same command goes on")
+        raise typer.Exit(130) from None
+    results = sweeps.ranked(results)
+    path = RUNS / f"{base.name}-sweep.json"
+    sweeps.save(base.name, results, path)
+    console.print(sweep_table([vars(result) for result in results], base.name))
+    console.print(f"wrote {path}")
