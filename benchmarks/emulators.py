@@ -5,21 +5,19 @@ Their own numbers are compared with ours first: brian2-loihi computes every spik
 
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.util import find_spec
 
 import numpy as np
 
 from benchmarks import shipped
 from benchmarks.measure import Comparison, Section, Settings, alternate, longer, require
+from neuro_deploy import extras
+from neuro_deploy.backends.brian2loihi import Brian2LoihiBackend
 from neuro_deploy.backends.fast import FastBackend
 from neuro_deploy.backends.integer import IntegerBackend
 from neuro_deploy.netx import Network
 from neuro_deploy.trace import Trace
 
 BASE = "integer"
-
-_INSTALL = "uv pip install --python .venv/bin/python"
-"""Where `make` brought uv itself, that is `.tools/uv/bin/uv`."""
 
 Runs = dict[str, Callable[[], float]]
 
@@ -38,11 +36,8 @@ def measure(settings: Settings) -> Section:
         "fast, 1 core": longer(lambda: fast.run(network, encoded, labels).seconds),
     }
     notes = [f"One sample, {steps} steps, {events} synaptic events; building and preparing the network are not in the times."]
-    for package, extra, add in (("brian2_loihi", "emulators", _add_brian), ("sanafe", "sanafe", _add_sanafe)):
-        if find_spec(package):
-            notes.append(add(network, trace, runs))
-        else:
-            notes.append(f"{package} is not installed and was left out: {_INSTALL} '.[{extra}]'")
+    for package, add in (("brian2_loihi", _add_brian), ("sanafe", _add_sanafe)):
+        notes.append(add(network, trace, runs) if extras.present(package) else f"left out: {extras.advice(package)}")
     times = alternate(runs, settings.repeats)
     amounts = {"neuron-steps/s": steps * shipped.neurons(network.chain), "synaptic events/s": events}
     comparisons = [
@@ -53,15 +48,12 @@ def measure(settings: Settings) -> Section:
 
 
 def _add_brian(network: Network, trace: Trace, runs: Runs) -> str:
-    from benchmarks.brian import Emulator, mismatches
-
-    emulator = Emulator(network.chain, trace.input[0], network.manifest.input.message_bits)
-    _, found = emulator.run()
-    assert trace.layers is not None
-    wrong = mismatches(found, [layer[0] for layer in trace.layers])
-    require(wrong == 0, f"brian2-loihi and the integer semantics ({wrong} spikes)")
-    runs["brian2-loihi"] = lambda: emulator.run()[0]
-    compared = sum(spikes.size for spikes in found)
+    backend = Brian2LoihiBackend()
+    spec, steps = network.manifest.input, network.manifest.steps
+    encoded, labels = trace.input[:, :steps, : spec.channels], trace.label  # the first of the stacked frames is the sample
+    require(shipped.equal(backend.run(network, encoded, labels), trace), "brian2-loihi and the integer semantics")
+    runs["brian2-loihi"] = lambda: backend.run(network, encoded, labels).seconds
+    compared = trace.input.shape[1] * shipped.neurons(network.chain)
     return f"brian2-loihi computed all {compared} neuron-steps itself, independent of Lava: 0 of them differ from ours."
 
 

@@ -25,18 +25,33 @@ def state_space(order: int, length: float) -> tuple[NDArray[np.float64], NDArray
     return a, b
 
 
-def impulse_response(order: int, length: int) -> NDArray[np.float64]:
-    """The memory's answer to one spike, ``H[:, l] = A^l B`` after zero-order-hold discretisation with steps of 1.
-
-    For samples of at most ``length`` steps, filtering with H equals the recurrent form ``m[t] = A m[t-1] + B u[t]``. In
-    integers it is the safer form: it has no feedback, so rounding cannot make it unstable.
+def discretise(order: int, length: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The memory's recurrence ``m[t] = A m[t-1] + B u[t]``: :func:`state_space` after zero-order hold with steps of 1.
 
     Returns:
-        float64 [order, length].
+        A [order, order] and B [order].
     """
     a, b = state_space(order, length)
     a, b, *_ = cont2discrete((a, b, np.eye(order), np.zeros((order, 1))), dt=1.0, method="zoh")
-    columns = [b[:, 0]]
-    for _ in range(length - 1):
+    return a, b[:, 0]
+
+
+def impulse_response(order: int, length: int, steps: int | None = None) -> NDArray[np.float64]:
+    """The memory's answer to one spike, ``H[:, l] = A^l B`` with the A and B of :func:`discretise`.
+
+    For samples of at most ``steps`` steps, filtering with H equals the recurrent form. In integers it is the safer form: it has no
+    feedback, so rounding cannot make it unstable.
+
+    Args:
+        order: number of polynomials.
+        length: the window theta, in steps.
+        steps: of the answer; ``length`` if None.
+
+    Returns:
+        float64 [order, steps].
+    """
+    a, b = discretise(order, length)
+    columns = [b]
+    for _ in range((length if steps is None else steps) - 1):
         columns.append(a @ columns[-1])
     return np.stack(columns, axis=1)

@@ -1,22 +1,24 @@
 """Who can run a network: one file a backend, one small interface, the same Trace from each.
 
-Importing this package imports neither Lava nor torch nor Numba.
+Importing this package imports no backend: some of them need Lava, torch or Numba, and seconds.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from neuro_deploy.backends.fast import FastBackend
-from neuro_deploy.backends.integer import IntegerBackend
-from neuro_deploy.backends.lava import LavaBackend
 from neuro_deploy.errors import BackendError
-from neuro_deploy.netx import Network
-from neuro_deploy.trace import Trace
 
-__all__ = ["BACKENDS", "Backend", "Factories", "create"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from neuro_deploy.backends.torch import Evaluate
+    from neuro_deploy.netx import Network
+    from neuro_deploy.trace import Trace
+
+__all__ = ["BACKENDS", "Backend", "Entry", "Options", "create", "find"]
 
 
 class Backend(Protocol):
@@ -26,7 +28,7 @@ class Backend(Protocol):
     def name(self) -> str:
         """What the user calls it."""
 
-    def run(self, network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int64]) -> Trace:
+    def run(self, network: "Network", encoded: "NDArray[np.int32]", labels: "NDArray[np.int64]") -> "Trace":
         """Run samples from rest and record everything.
 
         Args:
@@ -40,23 +42,118 @@ class Backend(Protocol):
         """
 
 
-Factories = Mapping[str, Callable[[], Backend]]
-"""What makes a backend, by its name."""
-
-BACKENDS: Factories = {"integer": IntegerBackend, "fast": FastBackend, "lava": LavaBackend}
-"""The backends that run a NetX file alone; the model's own evaluation needs the model's code and is added by the caller."""
+def _no_model(path: Path) -> "Evaluate":
+    raise BackendError(f"torch: nobody said how to read {path}: give Options.load")
 
 
-def create(name: str, factories: Factories = BACKENDS) -> Backend:
-    """Make a backend.
+@dataclass(frozen=True)
+class Options:
+    """What some backends need to be made.
 
-    Args:
-        name: one of ``factories``.
-        factories: what there is.
+    Attributes:
+        time_limit: seconds that Lava may take for one sample.
+        load: reads a checkpoint's evaluation pass; the model's code is not part of this package.
+    """
+
+    time_limit: float = 120.0
+    load: "Callable[[Path], Evaluate]" = _no_model
+
+
+def _integer(options: Options) -> Backend:
+    from neuro_deploy.backends import integer
+
+    return integer.IntegerBackend()
+
+
+def _torch(options: Options) -> Backend:
+    from neuro_deploy.backends import torch
+
+    return torch.TorchBackend(options.load)
+
+
+def _fast(options: Options) -> Backend:
+    from neuro_deploy.backends import fast
+
+    return fast.FastBackend()
+
+
+def _lava_fused(options: Options) -> Backend:
+    from neuro_deploy.backends import lava
+
+    return lava.LavaBackend(options.time_limit, fused=True)
+
+
+def _lava(options: Options) -> Backend:
+    from neuro_deploy.backends import lava
+
+    return lava.LavaBackend(options.time_limit)
+
+
+def _brian2loihi(options: Options) -> Backend:
+    from neuro_deploy.backends import brian2loihi
+
+    return brian2loihi.Brian2LoihiBackend()
+
+
+def _loihi2(options: Options) -> Backend:
+    from neuro_deploy.backends import loihi2
+
+    return loihi2.Loihi2Backend(options.time_limit)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A backend that can be chosen by its name.
+
+    Attributes:
+        make: makes it.
+        about: what it is, in a few words.
+        package: what it needs beside this project's own dependencies, see :data:`neuro_deploy.extras.EXTRAS`.
+        checked: a simulation without a chosen backend runs it too and compares it with the reference.
+    """
+
+    make: Callable[[Options], Backend]
+    about: str
+    package: str | None = None
+    checked: bool = True
+
+
+BACKENDS: Mapping[str, Entry] = {
+    "integer": Entry(_integer, "the reference: the integer semantics in NumPy"),
+    "torch": Entry(_torch, "the trained model's own evaluation pass"),
+    "fast": Entry(_fast, "the integer semantics compiled"),
+    "lava-fused": Entry(_lava_fused, "the network as one process in Lava"),
+    "lava": Entry(_lava, "stock Lava"),
+    "brian2loihi": Entry(_brian2loihi, "brian2-loihi, an independent emulator", package="brian2_loihi"),
+    "loihi2": Entry(_loihi2, "the chip, through Lava", checked=False),
+}
+"""Every backend that returns a trace, by its name; the reference comes first."""
+
+
+_DEFAULTS = Options()
+
+_Entry = TypeVar("_Entry")
+
+
+def find(name: str, entries: Mapping[str, _Entry]) -> _Entry:
+    """The entry of a backend in a table of names.
 
     Raises:
         BackendError: there is none of that name.
     """
-    if name not in factories:
-        raise BackendError(f"backend {name!r} is unknown: use one of {', '.join(sorted(factories))}")
-    return factories[name]()
+    if name not in entries:
+        raise BackendError(f"backend {name!r} is unknown: use one of {', '.join(sorted(entries))}")
+    return entries[name]
+
+
+def create(name: str, options: Options = _DEFAULTS) -> Backend:
+    """Make a backend.
+
+    Args:
+        name: one of :data:`BACKENDS`.
+        options: what some of them need.
+
+    Raises:
+        BackendError: there is none of that name.
+    """
+    return find(name, BACKENDS).make(options)

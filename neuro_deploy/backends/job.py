@@ -4,6 +4,9 @@ import json
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from pathlib import Path
+from typing import Literal
+
+Way = Literal["stock", "fused", "hardware"]
 
 PROGRESS = "progress"
 """File that grows by one byte when the network is built and by one for each finished sample."""
@@ -27,7 +30,8 @@ class Job:
         steps: T + D, after which the read-out is read.
         gap: G, silent steps after that.
         sizes: number of neurons of each layer.
-        fused: run the network as one process (:mod:`neuro_deploy.fused`) instead of stock Lava's many.
+        way: ``stock``: Lava's fixed-point simulation, a process for each part; ``fused``: the same as one process
+            (:mod:`neuro_deploy.fused`); ``hardware``: on the chip.
     """
 
     folder: Path
@@ -37,7 +41,7 @@ class Job:
     steps: int
     gap: int
     sizes: tuple[int, ...]
-    fused: bool = False
+    way: Way = "stock"
 
     @property
     def input(self) -> Path:

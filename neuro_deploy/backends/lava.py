@@ -20,7 +20,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from neuro_deploy.backends.common import prepare, recorded
-from neuro_deploy.backends.job import DONE, ERROR, Job
+from neuro_deploy.backends.job import DONE, ERROR, Job, Way
 from neuro_deploy.errors import BackendError
 from neuro_deploy.netx import Network
 from neuro_deploy.trace import Trace
@@ -50,12 +50,8 @@ class LavaBackend:
 
     def __init__(self, time_limit: float = 120.0, *, fused: bool = False) -> None:
         self.time_limit = time_limit
-        self.fused = fused
-
-    @property
-    def name(self) -> str:
-        """What the user calls it."""
-        return "lava-fused" if self.fused else "lava"
+        self.name = "lava-fused" if fused else "lava"
+        self.way: Way = "fused" if fused else "stock"
 
     def run(self, network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int64]) -> Trace:
         """Run samples; see :class:`neuro_deploy.backends.Backend`.
@@ -75,7 +71,7 @@ class LavaBackend:
                 steps=manifest.steps + manifest.latency,
                 gap=manifest.gap,
                 sizes=tuple(layer.size for layer in chain.layers),
-                fused=self.fused,
+                way=self.way,
             )
             np.save(job.input, injected.reshape(samples * steps, -1))
             shape = (samples * steps, sum(job.sizes))
@@ -97,17 +93,17 @@ class LavaBackend:
         while not (job.folder / DONE).exists():
             ended = worker.poll() is not None
             if (job.folder / ERROR).exists():
-                raise BackendError(f"lava: {(job.folder / ERROR).read_text().strip()}")
+                raise BackendError(f"{self.name}: {(job.folder / ERROR).read_text().strip()}")
             if ended and not (job.folder / DONE).exists():
                 raise BackendError(
-                    f"lava: the worker ended with status {worker.returncode} after {_samples(job)}: {_last_words(job)}"
+                    f"{self.name}: the worker ended with status {worker.returncode} after {_samples(job)}: {_last_words(job)}"
                 )
             now = job.finished()
             if now != finished:
                 finished, since = now, time.monotonic()
             elif time.monotonic() - since > self.time_limit:
                 raise BackendError(
-                    f"lava: no sample finished within {self.time_limit:g} s, {_samples(job)}; its processes were ended: "
+                    f"{self.name}: no sample finished within {self.time_limit:g} s, {_samples(job)}; its processes were ended: "
                     f"run fewer steps or raise the time limit. {_last_words(job)}"
                 )
             time.sleep(_POLL)

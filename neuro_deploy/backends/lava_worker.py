@@ -26,10 +26,11 @@ from lava.magma.core.process.ports.ports import InPort, OutPort
 from lava.magma.core.process.process import AbstractProcess
 from lava.magma.core.resources import CPU
 from lava.magma.core.run_conditions import RunSteps
-from lava.magma.core.run_configs import Loihi2SimCfg
+from lava.magma.core.run_configs import Loihi2HwCfg, Loihi2SimCfg, RunConfig
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
+from lava.utils import loihi
 
-from neuro_deploy.backends.job import DONE, ERROR, PROGRESS, Job
+from neuro_deploy.backends.job import DONE, ERROR, PROGRESS, Job, Way
 
 
 class Source(AbstractProcess):
@@ -117,11 +118,21 @@ class _Stock:
     def __init__(self, job: Job, network: hdf5.Network) -> None:
         self._job, self._network = job, network
         source = Source(job.input, network.inp.shape[0])
-        source.s_out.connect(network.inp)
-        sink, sink_model = sink_for([layer.out for layer in network.layers], job.spikes)
+        source.s_out.connect(self._inlet())
+        sink, sink_model = sink_for(self._outlets(), job.spikes)
         # Named by instance, our two models are not searched for: Lava would execute every module beside this one to find them.
-        models = {source: PySource, sink: sink_model}
-        network.create_runtime(run_cfg=Loihi2SimCfg(select_tag="fixed_pt", exception_proc_model_map=models))
+        network.create_runtime(run_cfg=self._configuration({source: PySource, sink: sink_model}))
+
+    def _inlet(self) -> InPort:
+        """Where the input goes."""
+        return self._network.inp
+
+    def _outlets(self) -> list[OutPort]:
+        """Where the spikes of each layer come from."""
+        return [layer.out for layer in self._network.layers]
+
+    def _configuration(self, models: dict[AbstractProcess, type[PyLoihiProcessModel]]) -> RunConfig:
+        return Loihi2SimCfg(select_tag="fixed_pt", exception_proc_model_map=models)
 
     def run(self, first: int, count: int) -> Any:
         """Run samples; returns the read-out's voltages."""
@@ -133,6 +144,32 @@ class _Stock:
             self._network.run(condition=RunSteps(self._job.gap))
             readout.set(np.zeros(readout.shape, np.int64))
         return voltages
+
+
+class _Hardware(_Stock):
+    """The network on a Loihi 2, its input and its spikes carried by the adapters of Lava's extension for Loihi."""
+
+    def _inlet(self) -> InPort:
+        from lava.proc.embedded_io.spike import PyToNxAdapter
+
+        adapter = PyToNxAdapter(shape=self._network.inp.shape, num_message_bits=self._job.message_bits)
+        adapter.out.connect(self._network.inp)
+        return adapter.inp
+
+    def _outlets(self) -> list[OutPort]:
+        from lava.proc.embedded_io.spike import NxToPyAdapter
+
+        adapters = [NxToPyAdapter(shape=layer.out.shape) for layer in self._network.layers]
+        for layer, adapter in zip(self._network.layers, adapters, strict=True):
+            layer.out.connect(adapter.inp)
+        return [adapter.out for adapter in adapters]
+
+    def _configuration(self, models: dict[AbstractProcess, type[PyLoihiProcessModel]]) -> RunConfig:
+        if board := os.environ.get("NXSDKHOST"):
+            loihi.use_ethernet_host(board)
+        else:
+            loihi.use_slurm_host(partition=os.environ.get("PARTITION"), board=os.environ.get("BOARD"))
+        return Loihi2HwCfg(exception_proc_model_map=models)
 
 
 class _Fused:
@@ -163,10 +200,13 @@ class _Fused:
         return self._record.voltages[ends]
 
 
+_RUNNERS: dict[Way, type[_Stock] | type[_Fused]] = {"stock": _Stock, "fused": _Fused, "hardware": _Hardware}
+
+
 def run(job: Job) -> None:
     """Run all samples of a job, one after the other."""
     network = hdf5.Network(net_config=str(job.net), input_message_bits=job.message_bits)
-    runner = _Fused(job, network) if job.fused else _Stock(job, network)
+    runner = _RUNNERS[job.way](job, network)
     voltages = np.zeros((job.samples, job.sizes[-1]), np.int64)
     start, begin = time.time(), time.perf_counter()
     with (job.folder / PROGRESS).open("ab", buffering=0) as progress:

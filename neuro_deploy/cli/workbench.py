@@ -1,15 +1,30 @@
 """A network with its test data and what can run it: the one place where the models of ``training`` and the backends meet."""
 
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from neuro_deploy.backends import BACKENDS, Options, create, find
 from neuro_deploy.errors import ConfigError
+
+if TYPE_CHECKING:
+    from neuro_deploy.backends.host import HostRun
+    from neuro_deploy.backends.torch import Evaluate
 
 
 class Workbench:
-    """A network with its test data and the backends that can run it."""
+    """A network with its test data and the backends that can run it.
 
-    def __init__(self, model: Path, time_limit: float) -> None:
+    Args:
+        model: the NetX file.
+        time_limit: seconds that Lava may take for one sample.
+
+    Raises:
+        ModelFileError: the network is missing or damaged.
+        ConfigError: its settings are not those of a task.
+    """
+
+    def __init__(self, model: Path, time_limit: float = 120.0) -> None:
         from neuro_deploy.netx import load_network
         from training.config import parse
         from training.data import load_data
@@ -19,28 +34,51 @@ class Workbench:
         settings = parse(manifest.settings, f"in {model.with_suffix('.json')}")
         self.test = load_data(settings.data).test
         self.labels = self.test.labels
-        self.time_limit = time_limit
+        self.options = Options(time_limit, load_model)
 
     def first(self, number: int) -> tuple[Any, Any]:
-        """The first test samples and their labels."""
+        """The first test samples and their labels.
+
+        Raises:
+            ConfigError: there are not so many.
+        """
         if number > len(self.labels):
             raise ConfigError(f"{number} samples asked for, the test set has {len(self.labels)}: ask for fewer")
         return self.test.samples[:number], self.test.labels[:number]
 
     def backend(self, name: str, parts: int = 1) -> Any:
-        """A backend by its name, which runs its samples in so many parts."""
-        from neuro_deploy.backends import BACKENDS, Factories, create
-        from neuro_deploy.backends.lava import LavaBackend
-        from neuro_deploy.backends.torch import TorchBackend
-        from neuro_deploy.parallel import InParts
-        from training.deploy import load_evaluator
+        """A backend by its name, which runs its samples in so many parts.
 
-        limit = self.time_limit  # a factory goes to other processes: without the test data
-        own: Factories = {
-            "torch": lambda: TorchBackend(load_evaluator),
-            "lava": lambda: LavaBackend(limit),
-            "lava-fused": lambda: LavaBackend(limit, fused=True),
-        }
-        factories = {**BACKENDS, **own}
-        create(name, factories)  # refuses an unknown name
-        return InParts(factories[name], parts)  # alone: with all of them, each process would import torch
+        Raises:
+            BackendError: there is none of that name.
+        """
+        from neuro_deploy.parallel import InParts
+
+        find(name, BACKENDS)
+        return InParts(partial(create, name, self.options), parts)  # made where a part runs, without the test data
+
+    def time(self, name: str) -> "tuple[HostRun, ...]":
+        """The models in torch, with and without spikes, timed on a device of this machine.
+
+        Raises:
+            BackendError: there is none of that name, or this machine has not got it.
+            ModelFileError: the checkpoint is missing or damaged.
+        """
+        from neuro_deploy.backends.host import BATCH, HOSTS, measure
+        from neuro_deploy.inputs import encode
+        from training.hosts import load_models
+
+        models = load_models(self.network.require_checkpoint(), find(name, HOSTS).device)
+        samples, _ = self.first(min(BATCH, len(self.labels)))
+        return measure(name, models, encode(samples, self.network.manifest.input))
+
+
+def load_model(path: Path) -> "Evaluate":
+    """The evaluation pass of a checkpoint; imports torch where it is called, which may be another process.
+
+    Raises:
+        ModelFileError: the checkpoint is missing, damaged or of another architecture.
+    """
+    from training.deploy import load_evaluator
+
+    return load_evaluator(path)

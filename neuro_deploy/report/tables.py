@@ -9,10 +9,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from neuro_deploy.backends.host import HostRun
 from neuro_deploy.chain import Chain
 from neuro_deploy.check import Comparison, Row
 from neuro_deploy.doctor import Finding
 from neuro_deploy.manifest import Manifest
+from neuro_deploy.quantity import Quantity
 from neuro_deploy.simulation import BackendResult, Simulation
 
 
@@ -48,6 +50,26 @@ def backends_table(results: Sequence[BackendResult], title: str) -> Table:
             f"{result.seconds:.1f}",
         )
     return table
+
+
+def hosts_table(runs: Sequence[HostRun], title: str) -> RenderableType:
+    """The models on a device of this machine, one row for each mode."""
+    table = _table(
+        title, ("device", "model", "mode", "latency\nms", "inferences\n/s", "energy\nmJ"), left=("device", "model", "mode")
+    )
+    for run in runs:
+        numbers = _number(run.latency, 1e3), _number(run.throughput), _number(run.energy, 1e3)
+        table.add_row(run.device, run.model, run.mode, *numbers)
+    notes = {f"{run.model}: {run.latency.source}, {run.latency.note}": None for run in runs}
+    notes |= {f"Energy: {run.energy.source}: {run.energy.note}": None for run in runs}
+    table.caption = (
+        "Measured. Latency: from a frame's integers to the answer, of one sample or of a whole batch. Energy: of one inference."
+    )
+    return Group(table, *map(Text, notes))
+
+
+def _number(quantity: Quantity, factor: float = 1.0) -> str:
+    return "not available" if quantity.value is None else f"{factor * quantity.value:,.4g}"
 
 
 def check_table(comparisons: Sequence[Comparison], every_population: bool = False) -> RenderableType:

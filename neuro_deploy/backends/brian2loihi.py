@@ -1,0 +1,54 @@
+"""brian2-loihi, an emulator of Loihi by other people: it computes every spike and every read-out itself, slowly."""
+
+import time
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuro_deploy import extras
+from neuro_deploy.backends.common import prepare, recorded, records
+from neuro_deploy.netx import Network
+from neuro_deploy.trace import Trace
+
+
+class Brian2LoihiBackend:
+    """Runs the chain in brian2-loihi, every sample from rest; about 65,000 neuron-steps a second."""
+
+    name = "brian2loihi"
+
+    def run(self, network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int64]) -> Trace:
+        """Run samples; see :class:`neuro_deploy.backends.Backend`.
+
+        Raises:
+            BackendError: brian2-loihi is not installed, or the network has something that it does not run.
+        """
+        begin = time.perf_counter()
+        extras.require("brian2_loihi")
+        injected = prepare(network, encoded, labels)
+        layers, voltages = records(network.chain, injected)
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # brian2 calls pyparsing and setuptools by older names, whenever it parses an equation
+            seconds = _run(network, injected, layers, voltages)
+        startup = time.perf_counter() - begin - seconds
+        return recorded(self.name, network, injected, labels, layers, voltages, seconds=seconds, startup=startup)
+
+
+def _run(
+    network: Network, injected: NDArray[np.int32], layers: tuple[NDArray[np.uint8], ...], voltages: NDArray[np.int64]
+) -> float:
+    """Fill spikes [samples, steps, neurons] of each layer and voltages [samples, neurons]; seconds of the steps alone."""
+    from neuro_deploy.backends.brian_network import Emulator
+
+    manifest = network.manifest
+    emulator = Emulator(network.chain, manifest.input.message_bits)
+    seconds = 0.0
+    for sample, rows in enumerate(injected):
+        steps, spikes, last = emulator.run(rows)
+        seconds += steps
+        voltages[sample] = last[manifest.steps + manifest.latency - 1]
+        for layer, found in zip(layers, spikes, strict=True):
+            layer[sample] = found
+    return seconds
