@@ -4,16 +4,19 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 
+from neuro_deploy import extras
+from neuro_deploy.backends import loihi2
 from neuro_deploy.backends.integer import IntegerBackend
 from neuro_deploy.backends.lava import LavaBackend
 from neuro_deploy.check import compare
+from neuro_deploy.energy.counters import cpu_energy
 from neuro_deploy.errors import NeuroDeployError
 from neuro_deploy.graph import INPUT, Graph, Population, Projection
 from neuro_deploy.loihi.limits import THRESHOLD_MAX
@@ -52,7 +55,7 @@ def examine(models: Path) -> tuple[Finding, ...]:
     Args:
         models: folder of exported networks.
     """
-    findings = [_python(), *map(_package, PACKAGES), _processors(), _accelerator()]
+    findings = [_python(), *map(_package, PACKAGES), _processors(), _accelerator(), *_options()]
     nets = sorted(models.glob("*.net"))
     findings += [_attempt(f"model {net}", lambda net=net: _model(net)) for net in nets]  # type: ignore[misc]
     if not nets:
@@ -90,6 +93,17 @@ def _accelerator() -> Finding:
         return Finding("GPU", f"unknown, torch cannot be imported: {error}", False)
     found = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none (not needed)"
     return Finding("GPU", found, True)
+
+
+def _options() -> Iterator[Finding]:
+    """What only some backends need: good whether it is there or not."""
+    for package in extras.EXTRAS:
+        found = "installed" if extras.present(package) else extras.advice(package)
+        yield Finding(f"{package} (optional)", found, True)
+    yield Finding("loihi2 (optional)", loihi2.missing() or "Lava's extension for Loihi is installed", True)
+    energy = cpu_energy()()
+    found = energy.source if energy.value is not None else f"not available: {energy.note}"
+    yield Finding("energy counters (optional)", found, True)
 
 
 def _model(net: Path) -> str:

@@ -1,5 +1,7 @@
 """What backends have in common, and the integer one."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import nets
@@ -11,6 +13,7 @@ from neuro_deploy.backends import integer
 from neuro_deploy.backends.common import align, prepare
 from neuro_deploy.errors import BackendError, InputError
 from neuro_deploy.netx import Network
+from neuro_deploy.simulation import REFERENCE
 
 STEPS = 20
 LABELS = np.array([0, 1, 2], np.int64)
@@ -22,10 +25,25 @@ def network(tmp_path: Path) -> Network:
 
 
 def test_backends_are_made_by_name() -> None:
-    assert backends.create("integer").name == "integer"
-    assert backends.create("other", {"other": integer.IntegerBackend}).name == "integer"
-    with pytest.raises(BackendError, match="backend 'spikey' is unknown: use one of fast, integer, lava"):
+    assert [backends.create(name).name for name in backends.BACKENDS] == list(backends.BACKENDS)
+    with pytest.raises(BackendError, match="backend 'spikey' is unknown: use one of brian2loihi, fast, integer, lava, "):
         backends.create("spikey")
+
+
+def test_the_reference_is_the_first_of_all() -> None:
+    assert next(iter(backends.BACKENDS)) == REFERENCE
+
+
+def test_the_model_must_be_given(network: Network) -> None:
+    with pytest.raises(BackendError, match=r"torch: nobody said how to read .*net\.pt"):
+        backends.create("torch").run(network, nets.samples(nets.tiny(), 3, STEPS), LABELS)
+
+
+def test_importing_the_table_imports_no_backend() -> None:
+    heavy = "[name for name in ('lava', 'torch', 'numba', 'brian2', 'h5py') if name in sys.modules]"
+    code = f"import sys, neuro_deploy.backends; sys.exit(' '.join({heavy}))"
+    ended = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent.parent, capture_output=True, text=True)
+    assert (ended.stderr, ended.returncode) == ("\n", 1)
 
 
 @pytest.mark.parametrize(

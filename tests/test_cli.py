@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from commands import MODEL, run
 
-from neuro_deploy import doctor
+from neuro_deploy import doctor, extras
 from neuro_deploy.backends import lava
 from neuro_deploy.backends.integer import IntegerBackend
 from neuro_deploy.check import compare
@@ -39,6 +39,12 @@ class Lava(IntegerBackend):
 
     def __init__(self, time_limit: float, fused: bool = False) -> None:
         self.name = "lava-fused" if fused else "lava"
+
+
+@pytest.fixture(autouse=True)
+def without_extras(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same everywhere; test_backends_brian2loihi.py has the optional emulator in the check."""
+    monkeypatch.setattr(extras, "present", lambda package: False)
 
 
 def reference(samples: int) -> Trace:
@@ -216,8 +222,11 @@ def test_doctor_finds_nothing_amiss(project: Path, capsys: pytest.CaptureFixture
     shown = capsys.readouterr().out
     assert "values compared" in shown
     assert " no " not in shown
-    for package in doctor.PACKAGES:
+    for package in (*doctor.PACKAGES, *(f"{package} (optional)" for package in extras.EXTRAS)):
         assert package in shown
+    assert "brian2_loihi is not installed: uv pip install" in shown
+    assert "loihi2 (optional)" in shown
+    assert "energy counters (optional)" in shown
 
 
 @pytest.mark.parametrize("suffix", [".net", ".json", ".pt"])
@@ -247,6 +256,12 @@ def test_doctor_reports_a_self_test_that_differs(capsys: pytest.CaptureFixture[s
     assert "Lava differs from the integer reference at sample 0, s, step 0, neuron 0" in " ".join(
         capsys.readouterr().out.split()
     )
+
+
+def test_help_lists_the_backends(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("simulate", "--help") == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "integer, torch, fast, lava-fused, lava, brian2loihi, loihi2, torch-cpu, torch-gpu." in shown
 
 
 def test_without_arguments_there_is_help(capsys: pytest.CaptureFixture[str]) -> None:

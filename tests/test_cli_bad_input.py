@@ -254,7 +254,19 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     f"simulate {MODEL} --samples few": ("--samples", "few", "valid integer"),
     f"simulate {MODEL} --lava-samples 0": ("--lava-samples", "0"),
     f"simulate {MODEL} --time-limit nan": ("--time-limit", "nan"),
-    f"simulate {MODEL} --backend loihi": ("backend 'loihi' is unknown", "fast, integer, lava, lava-fused, torch"),
+    f"simulate {MODEL} --backend loihi": (
+        "backend 'loihi' is unknown",
+        "brian2loihi, fast, integer, lava, lava-fused, loihi2, torch, torch-cpu, torch-gpu",
+    ),
+    f"simulate {MODEL} --brian-samples 0": ("--brian-samples", "0", "greater than or equal to 1"),
+    f"simulate {MODEL} --backend brian2loihi --samples 100000": ("100000 samples asked for",),
+    f"simulate {MODEL} --backend loihi2 --samples 1": ("loihi2: Lava's extension for Loihi", "is not installed", "use lava"),
+    f"simulate {MODEL} --backend loihi2 --fused": ("--fused needs --backend lava",),
+    f"simulate {MODEL} --backend torch-cpu --samples 8": ("--samples means nothing with --backend torch-cpu", "omit it"),
+    f"simulate {MODEL} --backend torch-cpu --trace f.npz": ("--trace means nothing with --backend torch-cpu",),
+    f"simulate {MODEL} --backend torch-gpu --jobs 2": ("--jobs means nothing with --backend torch-gpu",),
+    f"simulate {MODEL} --backend torch-cpu --cluster dask://x:1": ("--cluster means nothing with --backend torch-cpu",),
+    "simulate none.net --backend torch-cpu": ("none.net: no such file",),
     f"simulate {MODEL} --fused": ("--fused needs --backend lava",),
     f"simulate {MODEL} --backend fast --fused": ("--fused needs --backend lava",),
     "train tiny.toml --device cuda": ("device cuda: torch finds no GPU",),
@@ -339,6 +351,25 @@ def test_reports(refused: Refused, name: str, content: str) -> None:
     path = Path("runs/tiny") / name
     path.write_text(content + "\n")
     refused("report tiny.toml", str(path), "again")
+
+
+def test_an_extra_that_is_missing(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "brian2_loihi", None)
+    refused(
+        f"simulate {MODEL} --backend brian2loihi --samples 1",
+        "brian2_loihi is not installed: uv pip install --python .venv/bin/python '.[emulators]'",
+    )
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_that_is_missing(refused: Refused) -> None:
+    refused(f"simulate {MODEL} --backend torch-gpu", "torch-gpu: torch finds no GPU on this machine: use torch-cpu")
+
+
+@pytest.mark.parametrize("backend", ["torch-cpu", "torch-gpu"])
+def test_a_machine_to_be_timed_without_the_model(refused: Refused, backend: str) -> None:
+    CHECKPOINT.unlink()
+    refused(f"simulate {MODEL} --backend {backend}", str(CHECKPOINT), "no such file", "export again")
 
 
 def test_a_lava_that_dies(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from neuro_deploy.trace import Trace
 
 
 class Brian2LoihiBackend:
-    """Runs the chain in brian2-loihi, every sample from rest; about 65,000 neuron-steps a second."""
+    """Runs the chain in brian2-loihi, every sample from rest; seconds for each."""
 
     name = "brian2loihi"
 

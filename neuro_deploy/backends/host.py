@@ -92,16 +92,13 @@ HOSTS: Mapping[str, Host] = {
 """The devices that can be chosen by name."""
 
 
-def measure(
-    name: str, models: Sequence[HostModel], encoded: NDArray[np.int32], seconds: float = SECONDS
-) -> tuple[HostRun, ...]:
+def measure(name: str, models: Sequence[HostModel], encoded: NDArray[np.int32]) -> tuple[HostRun, ...]:
     """Time each model on a device, step by step on one sample and on a batch.
 
     Args:
         name: of the device, one of :data:`HOSTS`.
         models: on that device.
         encoded: int32 [samples, T, channels]; if they are fewer than a batch they are repeated.
-        seconds: see :data:`SECONDS`.
     """
     frames = np.resize(encoded.astype(np.float32), (BATCH, *encoded.shape[1:]))
     runs = []
@@ -110,17 +107,17 @@ def measure(
             ("streaming, batch 1", 1, lambda model=model: model.stream(frames[0])),  # type: ignore[misc]
             (f"batch {BATCH}", BATCH, lambda model=model: model.batch(frames)),  # type: ignore[misc]
         ]
-        runs += [_measured(name, model, mode, number, work, seconds) for mode, number, work in modes]
+        runs += [_measured(name, model, mode, number, work) for mode, number, work in modes]
     return tuple(runs)
 
 
-def _measured(name: str, model: HostModel, mode: str, inferences: int, work: Callable[[], object], seconds: float) -> HostRun:
+def _measured(name: str, model: HostModel, mode: str, inferences: int, work: Callable[[], object]) -> HostRun:
     """Repeat one piece of work: its median time, its share of the energy."""
     for _ in range(WARM_UP):
         work()
     times: list[float] = []
     stop = HOSTS[name].energy()
-    while len(times) < REPEATS or sum(times) < seconds:
+    while len(times) < REPEATS or sum(times) < SECONDS:
         begin = time.perf_counter()
         work()
         times.append(time.perf_counter() - begin)

@@ -30,7 +30,7 @@ def cpu_energy(powercap: Path = POWERCAP) -> Stop:
     try:
         zones = _zones(powercap)
         if not zones:
-            return lambda: _unavailable(RAPL, f"no RAPL zone in {powercap}: virtual machines and other systems have none")
+            return lambda: _unavailable(RAPL, f"none found in {powercap}, as on virtual machines")
         ranges = [_number(zone / "max_energy_range_uj") for zone in zones]
         before = [_number(zone / "energy_uj") for zone in zones]
     except (OSError, ValueError) as error:

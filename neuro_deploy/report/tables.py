@@ -60,10 +60,11 @@ def hosts_table(runs: Sequence[HostRun], title: str) -> RenderableType:
     for run in runs:
         numbers = _number(run.latency, 1e3), _number(run.throughput), _number(run.energy, 1e3)
         table.add_row(run.device, run.model, run.mode, *numbers)
-    notes = {f"{run.model}: {run.latency.source}, {run.latency.note}": None for run in runs}
+    notes = {f"{run.model}: {run.latency.note}": None for run in runs}
     notes |= {f"Energy: {run.energy.source}: {run.energy.note}": None for run in runs}
     table.caption = (
-        "Measured. Latency: from a frame's integers to the answer, of one sample or of a whole batch. Energy: of one inference."
+        "Measured. Latency: from the encoded frames to the answer, of one sample or of a whole batch; median of repeated runs.\n"
+        "Energy: of one inference."
     )
     return Group(table, *map(Text, notes))
 
