@@ -1,5 +1,6 @@
 """Packages that only some parts need: whether they are there, and how to get them."""
 
+import shutil
 from importlib.util import find_spec
 
 from neuro_deploy.errors import BackendError
@@ -14,8 +15,9 @@ def present(package: str) -> bool:
 
 
 def advice(package: str) -> str:
-    """What to do when a package of :data:`EXTRAS` is missing. ``make`` brought uv to ``.tools/uv/bin``."""
-    return f"{package} is not installed: uv pip install --python .venv/bin/python '.[{EXTRAS[package]}]'"
+    """What to do when a package of :data:`EXTRAS` is missing; without a uv on PATH, ``make`` has brought one."""
+    uv = "uv" if shutil.which("uv") else ".tools/uv/bin/uv"
+    return f"{package} is not installed: {uv} pip install --python .venv/bin/python -e '.[{EXTRAS[package]}]'"
 
 
 def require(package: str) -> None:

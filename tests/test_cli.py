@@ -224,7 +224,7 @@ def test_doctor_finds_nothing_amiss(project: Path, capsys: pytest.CaptureFixture
     assert " no " not in shown
     for package in (*doctor.PACKAGES, *(f"{package} (optional)" for package in extras.EXTRAS)):
         assert package in shown
-    assert "brian2_loihi is not installed: uv pip install" in shown
+    assert "brian2_loihi is not installed: " in shown
     assert "loihi2 (optional)" in shown
     assert "energy counters (optional)" in shown
 
@@ -260,7 +260,7 @@ def test_doctor_reports_a_self_test_that_differs(capsys: pytest.CaptureFixture[s
 
 def test_help_lists_the_backends(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("simulate", "--help") == 0
-    shown = " ".join(capsys.readouterr().out.split())
+    shown = " ".join(capsys.readouterr().out.split()).replace("- ", "-")  # a line may end after a hyphen
     assert "integer, torch, fast, lava-fused, lava, brian2loihi, loihi2, torch-cpu, torch-gpu." in shown
 
 

@@ -357,7 +357,8 @@ def test_an_extra_that_is_missing(refused: Refused, monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "brian2_loihi", None)
     refused(
         f"simulate {MODEL} --backend brian2loihi --samples 1",
-        "brian2_loihi is not installed: uv pip install --python .venv/bin/python '.[emulators]'",
+        "brian2_loihi is not installed: ",
+        "uv pip install --python .venv/bin/python -e '.[emulators]'",
     )
 
 

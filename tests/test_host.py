@@ -30,7 +30,7 @@ def test_medians_and_shares(monkeypatch: pytest.MonkeyPatch) -> None:
     def energy() -> Stop:
         return lambda: Quantity(100.0, "J", "measured", "a counter")
 
-    monkeypatch.setitem(host.HOSTS, "torch-cpu", Host("cpu", energy, ""))  # type: ignore[arg-type]
+    monkeypatch.setitem(host.HOSTS, "torch-cpu", Host("cpu", energy))  # type: ignore[arg-type]
     shapes: list[tuple[int, ...]] = []
     model = HostModel(
         "a model", lambda frames: shapes.append(frames.shape) or frames, lambda f: shapes.append(f.shape) or f, "b"
@@ -68,7 +68,7 @@ def test_a_table_of_this_machine(project: Path, capsys: pytest.CaptureFixture[st
     def energy() -> Stop:
         return lambda: Quantity(None, "J", "measured", "a counter", "none found")
 
-    monkeypatch.setitem(host.HOSTS, "torch-cpu", Host("cpu", energy, ""))  # type: ignore[arg-type]
+    monkeypatch.setitem(host.HOSTS, "torch-cpu", Host("cpu", energy))  # type: ignore[arg-type]
     assert run("simulate", MODEL, "--backend", "torch-cpu") == 0
     shown = capsys.readouterr().out
     table = [line.split() for line in shown.splitlines() if line.lstrip().startswith("torch-cpu")]

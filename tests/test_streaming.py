@@ -6,9 +6,11 @@ import torch
 from test_network import STEPS, checkpoint, random_network, tiny_config
 
 from training.config import Config
+from training.data import Split
 from training.dense_lmuformer import DenseLMUFormer, DenseStream, LegendreMemory
 from training.deploy import Evaluator
 from training.legendre import impulse_response
+from training.loop import encoder, evaluate
 from training.streaming import SpikingStream
 
 Model = dict[str, object]
@@ -97,6 +99,26 @@ def test_every_parameter_of_the_dense_model_gets_a_gradient() -> None:
     network = random_dense(tiny_config()).train()
     network(torch.randint(0, 32, (8, STEPS, 2)).float(), quantised=True).logits.square().sum().backward()
     assert [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
+def test_the_dense_model_learns_and_is_evaluated_like_the_spiking_one() -> None:
+    """The class is whether the first channel's mean is above its middle."""
+    rng = np.random.default_rng(3)
+    samples = rng.integers(0, 16, (64, STEPS, 2)).astype(np.float32)
+    labels = (samples[:, :, 0].mean(1) > 7.5).astype(np.int64)
+    config = tiny_config()
+    network = DenseLMUFormer(config, 2, 3)
+    before = evaluate(network, Split(samples, labels), encoder(config, 2), quantised=True).loss
+    optimizer = torch.optim.AdamW(network.parameters(), 0.01)
+    network.train()
+    for _ in range(30):
+        loss = torch.nn.functional.cross_entropy(network(torch.from_numpy(samples)).logits, torch.from_numpy(labels))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    after = evaluate(network, Split(samples, labels), encoder(config, 2), quantised=True)
+    assert after.loss < before / 2
+    assert after.accuracy > 0.9
 
 
 def test_the_models_have_the_same_sizes() -> None:

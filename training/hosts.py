@@ -79,4 +79,4 @@ def _numbers(values: Tensor) -> Floats:
 def _where(device: str) -> str:
     if device == "cuda":
         return f"torch {torch.__version__}, {torch.cuda.get_device_name()}"
-    return f"torch {torch.__version__}, {torch.get_num_threads()} threads"
+    return f"torch {torch.__version__}, threads: {torch.get_num_threads()}"

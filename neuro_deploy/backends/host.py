@@ -77,17 +77,15 @@ class Host:
     Attributes:
         device: torch's name of it.
         energy: starts to measure its energy.
-        about: what it is, in a few words.
     """
 
     device: str
     energy: Callable[[], Stop]
-    about: str
 
 
 HOSTS: Mapping[str, Host] = {
-    "torch-cpu": Host("cpu", cpu_energy, "this machine's processor, timed"),
-    "torch-gpu": Host("cuda", gpu_energy, "this machine's GPU, timed"),
+    "torch-cpu": Host("cpu", cpu_energy),
+    "torch-gpu": Host("cuda", gpu_energy),
 }
 """The devices that can be chosen by name."""
 
