@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from training.config import Config
-from training.distributed import batch_norm
 from training.legendre import discretise, impulse_response
 from training.network import Output
+from training.norm import normalise
 
 
 class Convolution(nn.Module):
@@ -232,5 +232,8 @@ class DenseStream:
 
 
 def _normalise(norm: nn.BatchNorm1d, values: Tensor) -> Tensor:
-    """Batch norm over the last dimension, one statistic for each channel."""
-    return batch_norm(norm, values.flatten(0, -2)).reshape(values.shape)
+    """Batch norm over the last dimension, one statistic for each channel; [samples, steps, channels] in training."""
+    if norm.training:
+        return normalise(norm, values)
+    applied: Tensor = norm(values.flatten(0, -2))  # one call, which counts where a step at a time is all there is
+    return applied.reshape(values.shape)

@@ -87,7 +87,7 @@ def _collect(spike: float, row: Floats, begin: int, grad_response: Floats) -> No
 
 # The sum may be taken in any order: it is a gradient, not a spike.
 @numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})  # type: ignore[untyped-decorator]
-def _correlate(response: Floats, row: Floats, begin: int) -> float:
+def _correlate(response: Floats, row: Floats, begin: int) -> np.float32:
     total = row.dtype.type(0)
     for place in range(min(np.uint64(len(response)), np.uint64(len(row)) - begin)):
         total += response[place] * row[begin + place]
