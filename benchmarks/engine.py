@@ -132,7 +132,7 @@ def measure(net: Path, samples: int, repeats: int) -> dict[str, Any]:
         engine.run_chain(plans, injected, records, np.empty((len(injected), sizes[-1]), np.int64), when, 1)
 
     core = cpu_seconds(once, repeats)
-    counts = count(trace, network.chain)
+    counts = count(trace, network.chain).totals
     synops = (counts.compute_synops or 0) + (counts.relay_synops or 0)
     touched = bytes_touched(trace, plans)
     rates = bandwidths(touched["records"])

@@ -45,7 +45,7 @@ def facts(network: Network) -> dict[str, int | str]:
 
 def synaptic_events(trace: Trace, chain: Chain) -> int:
     """Counted synaptic operations of a trace, relays included; see :mod:`neuro_deploy.counts`."""
-    counts = count(trace, chain)
+    counts = count(trace, chain).totals
     return (counts.compute_synops or 0) + (counts.relay_synops or 0)
 
 

@@ -3,18 +3,108 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from neuro_deploy.chain import Chain
+from neuro_deploy.chain import Chain, Role
+from neuro_deploy.loihi.cores import INPUT_CORE, Placement, destinations, place, tiles
 from neuro_deploy.trace import Trace
+
+Ints = NDArray[np.int64]
+
+MODEL_ROLES = ("compute", "readout")
+"""What the model itself has; all else is there because of the chip."""
 
 
 @dataclass(frozen=True)
-class Counts:
-    """Events of all samples of a trace.
+class Sent:
+    """What some neurons or channels sent, by sample.
 
-    A synaptic operation (SynOp) is one event that meets one nonzero weight, recurrent ones included. A nonzero graded message of the
-    input is one event. All but the first and the rates include the silent steps after a sample, and are None where a backend runs the
-    model and not the chain.
+    Attributes:
+        events: int64 [samples], spikes or graded messages.
+        synops: int64 [samples], synaptic operations that they cause: one event that meets one nonzero weight.
+        packets: int64 [samples], one for each event and core that it reaches, the sender's own core included.
+        hops: int64 [samples, 2], steps of the packets from tile to tile, east-west and north-south.
+    """
+
+    events: Ints
+    synops: Ints
+    packets: Ints
+    hops: Ints
+
+
+@dataclass(frozen=True)
+class SegmentCounts:
+    """Events of one population, or one tap, relay, bias or read-out segment of a layer, during all steps of the chip.
+
+    Attributes:
+        layer: index of its layer.
+        name: of the segment; unique in the layer.
+        role: see :class:`neuro_deploy.chain.Segment`.
+        neurons: how many it has; each is updated at each step.
+        spikes: int64 [samples].
+        synops: int64 [samples], synaptic operations that arrive at these neurons, recurrent ones included.
+        sent_synops: int64 [samples], synaptic operations that these neurons' spikes cause.
+        active: int64 [samples], updates in which the neuron fires or at least one event arrives. A neuron whose voltage only leaks
+            is not active.
+        packets: int64 [samples], one for each spike and core that it reaches, the own core included.
+        hops: int64 [samples, 2], steps of these packets from tile to tile, east-west and north-south.
+    """
+
+    layer: int
+    name: str
+    role: Role
+    neurons: int
+    spikes: Ints
+    synops: Ints
+    sent_synops: Ints
+    active: Ints
+    packets: Ints
+    hops: Ints
+
+
+@dataclass(frozen=True)
+class CoreCounts:
+    """Load of each core.
+
+    Attributes:
+        neurons: int64 [cores], updates of a step.
+        active: int64 [samples, cores], active updates; see :class:`SegmentCounts`.
+        spikes: int64 [samples, cores], sent by its neurons.
+        synops: int64 [samples, cores], arriving at its neurons.
+    """
+
+    neurons: Ints
+    active: Ints
+    spikes: Ints
+    synops: Ints
+
+
+@dataclass(frozen=True)
+class ChipCounts:
+    """Events of a run of the chain.
+
+    Attributes:
+        input: what the host's graded messages cause.
+        segments: all segments of all layers, in their order.
+        cores: the same by core.
+    """
+
+    input: Sent
+    segments: tuple[SegmentCounts, ...]
+    cores: CoreCounts
+
+    def total(self, what: str, roles: tuple[Role, ...] | None = None) -> Ints:
+        """A field of :class:`SegmentCounts` summed over the segments of some roles, or of all; int64 [samples]."""
+        chosen = [getattr(segment, what) for segment in self.segments if roles is None or segment.role in roles]
+        return sum(chosen, np.zeros_like(self.input.events))
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Sums over all samples: what a table or a file needs.
+
+    All but the first two and the rates include the silent steps after a sample, and are None where a backend runs the model and
+    not the chain. A nonzero graded message of the input is one event.
 
     Attributes:
         samples: number of samples they are of.
@@ -23,6 +113,10 @@ class Counts:
         relay_spikes: of the neurons that the chip needs beside the model's: taps, relays and bias neurons.
         compute_synops: that end at computing and read-out neurons.
         relay_synops: that end at taps, relays and bias neurons.
+        updates: of all neurons, one for each neuron and step.
+        active_updates: see :class:`SegmentCounts`.
+        packets: of spikes and of the input's messages.
+        messages: graded messages of the input, without zeros.
         rates: spikes per neuron and model step, by population.
     """
 
@@ -32,32 +126,135 @@ class Counts:
     relay_spikes: int | None
     compute_synops: int | None
     relay_synops: int | None
+    updates: int | None
+    active_updates: int | None
+    packets: int | None
+    messages: int
     rates: dict[str, float]
 
 
-def count(trace: Trace, chain: Chain) -> Counts:
+@dataclass(frozen=True)
+class Counts:
+    """Events of a trace, exact integers for each sample.
+
+    Attributes:
+        samples: number of samples.
+        steps: chip steps of a sample; model steps of a backend that runs the model.
+        populations: spikes of the model's populations during the T steps of a sample, int64 [samples] by name.
+        messages: graded messages of the input, without zeros, int64 [samples].
+        rates: spikes per neuron and model step, by population.
+        chip: events on the chip, or None where a backend runs the model and not the chain.
+    """
+
+    samples: int
+    steps: int
+    populations: dict[str, Ints]
+    messages: Ints
+    rates: dict[str, float]
+    chip: ChipCounts | None
+
+    @property
+    def totals(self) -> Totals:
+        """Sums over all samples."""
+        spikes = sum(int(number.sum()) for number in self.populations.values())
+        messages = int(self.messages.sum())
+        if self.chip is None:
+            return Totals(self.samples, spikes, None, None, None, None, None, None, None, messages, self.rates)
+        chip = self.chip
+
+        def total(what: str, model: bool) -> int:
+            chosen = [getattr(segment, what) for segment in chip.segments if (segment.role in MODEL_ROLES) is model]
+            return sum(int(number.sum()) for number in chosen)
+
+        return Totals(
+            samples=self.samples,
+            compute_spikes=spikes,
+            drain_spikes=total("spikes", True) - spikes,
+            relay_spikes=total("spikes", False),
+            compute_synops=total("synops", True),
+            relay_synops=total("synops", False),
+            updates=int(chip.cores.neurons.sum()) * self.steps * self.samples,
+            active_updates=int(chip.cores.active.sum()),
+            packets=int(chip.total("packets").sum() + chip.input.packets.sum()),
+            messages=messages,
+            rates=self.rates,
+        )
+
+
+def count(trace: Trace, chain: Chain, placement: Placement | None = None) -> Counts:
     """Count the events of a trace.
 
     Args:
         trace: from any backend.
         chain: the network that it ran, for the fan-outs.
+        placement: on which cores, for the packets; that of :func:`neuro_deploy.loihi.cores.place` if not given.
     """
-    compute_spikes = sum(int(np.count_nonzero(spikes)) for spikes in trace.populations.values())
+    populations = {name: np.count_nonzero(spikes, axis=(1, 2)) for name, spikes in trace.populations.items()}
     rates = {name: float(spikes.mean()) for name, spikes in trace.populations.items()}
-    if trace.layers is None:
-        return Counts(trace.samples, compute_spikes, None, None, None, None, rates)
-    spikes = {True: 0, False: 0}
-    synops = {True: 0, False: 0}
-    events = np.count_nonzero(trace.input, axis=(0, 1))
-    for layer, record in zip(chain.layers, trace.layers, strict=True):
-        own = np.count_nonzero(record, axis=(0, 1))
-        arriving = (layer.weight != 0) @ events
+    messages = np.count_nonzero(trace.input, axis=(1, 2))
+    chip = None if trace.layers is None else _chip(trace.input, trace.layers, chain, placement or place(chain))
+    steps = trace.input.shape[1] if chip else next(iter(trace.populations.values())).shape[1]
+    return Counts(trace.samples, steps, populations, messages, rates, chip)
+
+
+def _chip(injected: NDArray[np.int32], layers: tuple[NDArray[np.uint8], ...], chain: Chain, placement: Placement) -> ChipCounts:
+    from neuro_deploy.engine.arrivals import active_updates  # here, so that a reader of counts needs no compiler
+
+    cores = len(placement.cores)
+    samples = len(injected)
+    neurons = np.array([core.neurons for core in placement.cores])
+    load = CoreCounts(neurons, *(np.zeros((samples, cores), np.int64) for _ in range(3)))
+    source = (injected != 0).view(np.uint8)
+    before = np.count_nonzero(source, axis=1)
+    entering = _sent(before, chain, placement, -1)
+    segments = []
+    for index, (layer, record) in enumerate(zip(chain.layers, layers, strict=True)):
+        own = np.count_nonzero(record, axis=1)
+        arriving = _product(before, layer.weight)
         if layer.weight_rec is not None:
-            arriving = arriving + (layer.weight_rec != 0) @ own
+            arriving = arriving + _product(own, layer.weight_rec)
+        active = active_updates(layer, source, record)
+        for core in np.unique(placement.layers[index]):
+            here = placement.layers[index] == core
+            for into, number in ((load.active, active), (load.spikes, own), (load.synops, arriving)):
+                into[:, core] += number[:, here].sum(axis=1)
         for segment in layer.segments:
-            computes = segment.role in ("compute", "readout")
-            spikes[computes] += int(own[segment.start : segment.stop].sum())
-            synops[computes] += int(arriving[segment.start : segment.stop].sum())
-        events = own
-    drain = spikes[True] - compute_spikes
-    return Counts(trace.samples, compute_spikes, drain, spikes[False], synops[True], synops[False], rates)
+            part = slice(segment.start, segment.stop)
+            sent = _sent(own, chain, placement, index, part)
+            segments.append(
+                SegmentCounts(
+                    index,
+                    segment.name,
+                    segment.role,
+                    segment.size,
+                    sent.events,
+                    arriving[:, part].sum(axis=1),
+                    sent.synops,
+                    active[:, part].sum(axis=1),
+                    sent.packets,
+                    sent.hops,
+                )
+            )
+        source, before = record, own
+    return ChipCounts(entering, tuple(segments), load)
+
+
+def _sent(events: Ints, chain: Chain, placement: Placement, index: int, part: slice = slice(None)) -> Sent:
+    """What the senders of a layer, or of the input (-1), cause; ``events`` is [samples, senders]."""
+    fan_out = np.zeros(events.shape[1], np.int64)
+    if index + 1 < chain.latency:
+        fan_out += np.count_nonzero(chain.layers[index + 1].weight, axis=0)
+    recurrent = None if index < 0 else chain.layers[index].weight_rec
+    if recurrent is not None:
+        fan_out += np.count_nonzero(recurrent, axis=0)
+    reached = destinations(chain, placement.layers, index).astype(np.int64)
+    home = placement.layers[index] if index >= 0 else np.full(events.shape[1], INPUT_CORE)
+    distance = np.abs(tiles(home)[:, None] - tiles(np.arange(reached.shape[1]))[None])
+    hops = (reached[:, :, None] * distance).sum(axis=1)
+    events = events[:, part]
+    return Sent(events.sum(axis=1), events @ fan_out[part], events @ reached.sum(axis=1)[part], events @ hops[part])
+
+
+def _product(events: Ints, weight: Ints) -> Ints:
+    """Synaptic operations [samples, targets] of events [samples, sources]; floats, because NumPy multiplies integer matrices slowly."""
+    return (events.astype(np.float64) @ (weight != 0).T.astype(np.float64)).astype(np.int64)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["measured", "counted", "modelled"]
+"""``measured`` by a counter or a clock, ``counted`` from the events of a run, or ``modelled``: counts times a named cost table."""
 
 
 @dataclass(frozen=True)
@@ -11,9 +12,9 @@ class Quantity:
     """A number that says where it is from.
 
     Attributes:
-        value: None if it is not available; ``note`` says why.
-        unit: such as ``J``, ``s``, ``1/s`` or ``spikes``.
-        kind: measured by a clock or a counter, counted in a run, or modelled from counts and a cost table.
+        value: the number, or None where there is none; ``note`` then says why.
+        unit: ``J``, ``s``, ``1/s``, ``spikes``, ...
+        kind: how it was obtained.
         source: the counter, what was counted, or the cost table's title.
         note: what is left out, or why there is no value.
     """

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from neuro_deploy.backends import Backend
 from neuro_deploy.check import Comparison, compare
-from neuro_deploy.counts import Counts, count
+from neuro_deploy.counts import Totals, count
 from neuro_deploy.errors import InputError, ModelFileError
 from neuro_deploy.files import write_atomically
 from neuro_deploy.inputs import encode
@@ -35,7 +35,7 @@ class BackendResult:
         samples: how many it ran.
         steps: chip steps (or model steps of a backend without a chip) of all samples.
         accuracy: share of right answers.
-        counts: events; see :class:`neuro_deploy.counts.Counts`.
+        counts: events; see :class:`neuro_deploy.counts.Totals`.
         seconds: wall time of the run, measured.
         startup: wall time before the first step, measured.
     """
@@ -44,7 +44,7 @@ class BackendResult:
     samples: int
     steps: int
     accuracy: float
-    counts: Counts
+    counts: Totals
     seconds: float
     startup: float
 
@@ -140,7 +140,7 @@ def summarise(trace: Trace, network: Network) -> BackendResult:
         trace.samples,
         steps * trace.samples,
         trace.accuracy,
-        count(trace, network.chain),
+        count(trace, network.chain).totals,
         trace.seconds,
         trace.startup,
     )

@@ -64,7 +64,7 @@ def test_from_training_to_report(project: Path, capsys: pytest.CaptureFixture[st
     shown = capsys.readouterr().out
     trace = reference(5)
     network = load_network(Path(MODEL))
-    counts = count(trace, network.chain)
+    counts = count(trace, network.chain).totals
     assert counts.relay_spikes is not None
     assert counts.compute_synops is not None
     assert all(counts.rates.values()), "a silent population proves nothing"
@@ -108,7 +108,7 @@ def test_from_training_to_report(project: Path, capsys: pytest.CaptureFixture[st
     assert integer["counts"] == fast["counts"] == fused["counts"] == vars(counts)
     assert integer["accuracy"] == trace.accuracy == torch["accuracy"]
     assert integer["steps"] == 5 * int(steps)
-    assert stock["counts"] == vars(count(reference(2), network.chain))
+    assert stock["counts"] == vars(count(reference(2), network.chain).totals)
     assert stock["seconds"] > 0
     assert stock["startup"] > 0
     segments = tuple(layer.segments for layer in network.chain.layers)

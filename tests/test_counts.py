@@ -34,7 +34,7 @@ def test_counts_are_a_recount_of_every_event(tmp_path: Path) -> None:
                         compute_synops += events
                     else:
                         relay_synops += events
-    counts = count(trace, network.chain)
+    counts = count(trace, network.chain).totals
     assert (counts.samples, counts.compute_spikes, counts.relay_spikes) == (2, model, relay_spikes)
     assert counts.drain_spikes == chip - model
     assert (counts.compute_synops, counts.relay_synops) == (compute_synops, relay_synops)

@@ -31,3 +31,22 @@ STATE_MAX = (1 << 23) - 1
 
 # Payload of a graded spike.
 MESSAGE_BITS_MAX = 24
+
+# A core: Davies et al., "Loihi: A Neuromorphic Manycore Processor with On-Chip Learning", IEEE Micro 38(1), 2018, has 128 cores of
+# 1,024 compartments; 4,096 axons in and out, 128 KB of synaptic memory: the limits that nengo-loihi 1.1 checks.
+CORE_COMPARTMENTS = 1024
+CORE_AXONS = 4096
+CORE_SYNAPSE_BITS = 128 * 1024 * 8
+
+# A synapse stored one by one: a weight of 8 bits and its target among the 1,024 compartments of the core. Lists of neighbouring
+# targets need less, so this counts too much rather than too little.
+SYNAPSE_BITS = 8 + 10
+
+# The chip: a mesh of 8 x 4 tiles of 4 cores, numbered down the columns as SANA-FE 2.2.9 (loihi.yaml) numbers them.
+MESH_WIDTH = 8
+MESH_HEIGHT = 4
+TILE_CORES = 4
+CHIP_CORES = MESH_WIDTH * MESH_HEIGHT * TILE_CORES
+
+# Steps that an axon can hold a spike back.
+DELAY_MAX = 62

@@ -1,0 +1,141 @@
+"""Closed-form energy: counts of a run times a cost table.
+
+    soma    = neurons * steps * access + active updates * update + spikes * spike
+    synapse = synaptic operations * synop
+    network = packets * packet + hops east-west * hop_x + hops north-south * hop_y
+
+Every cost is that of one event, so there is nothing to fit. The form is the event model of SANA-FE (Boyle et al., "SANA-FE:
+Simulating Advanced Neuromorphic Architectures for Fast Exploration", IEEE TCAD 2025).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuro_deploy.chain import Chain, Role
+from neuro_deploy.counts import Counts, Ints
+from neuro_deploy.energy.tables import Energies, Table
+from neuro_deploy.errors import InputError
+from neuro_deploy.quantity import Quantity
+
+_PICO = 1e-12
+_NANO = 1e-9
+
+COMPONENTS = ("soma", "synapse", "network")
+"""Parts of the chip that spend energy: neurons, synapses, and the way of packets between cores."""
+
+
+@dataclass(frozen=True)
+class SegmentEnergy:
+    """What the neurons of a segment cost, in J per inference, mean of the samples.
+
+    Attributes:
+        layer: index of its layer; -1 for the input.
+        name: of the segment; ``input`` for the host's messages.
+        role: of the segment; None for the input.
+        soma: its neurons.
+        synapse: the synaptic operations that arrive at them.
+        network: the packets that they send.
+    """
+
+    layer: int
+    name: str
+    role: Role | None
+    soma: float
+    synapse: float
+    network: float
+
+    @property
+    def total(self) -> float:
+        """All components, in J."""
+        return self.soma + self.synapse + self.network
+
+
+@dataclass(frozen=True)
+class Energy:
+    """Modelled energy of one inference: T steps of input, D of latency and G silent ones; mean of the samples.
+
+    Attributes:
+        total: in J.
+        components: in J, by the names in :data:`COMPONENTS`.
+        segments: the same by segment, first the input; their sum is the total.
+    """
+
+    total: Quantity
+    components: dict[str, Quantity]
+    segments: tuple[SegmentEnergy, ...]
+
+
+def energy(counts: Counts, table: Table) -> Energy:
+    """What a run costs.
+
+    Args:
+        counts: of a backend that runs the chain.
+        table: the costs.
+
+    Returns:
+        Its quantities have no value where the table has no energies (``note`` says so).
+
+    Raises:
+        InputError: the counts are of a backend that runs the model and not the chain.
+    """
+    if counts.chip is None:
+        raise InputError("the energy of a chip needs the counts of a backend that runs the chain: integer, fast or lava")
+    if table.energy is None:
+        missing = Quantity(None, "J", "modelled", table.title, table.leaves_out)
+        return Energy(missing, dict.fromkeys(COMPONENTS, missing), ())
+    cost = table.energy
+    sent = counts.chip.input
+    segments = [SegmentEnergy(-1, "input", None, 0.0, 0.0, _mean(_network(sent.packets, sent.hops, cost)))]
+    for segment in counts.chip.segments:
+        updates = segment.neurons * counts.steps
+        soma = updates * cost.access + segment.active * cost.update + segment.spikes * cost.spike
+        synapse, network = segment.synops * cost.synop, _network(segment.packets, segment.hops, cost)
+        segments.append(SegmentEnergy(segment.layer, segment.name, segment.role, _mean(soma), _mean(synapse), _mean(network)))
+    components = {name: _joules(sum(getattr(s, name) for s in segments), table) for name in COMPONENTS}
+    return Energy(_joules(sum(segment.total for segment in segments), table), components, tuple(segments))
+
+
+def latency(counts: Counts, table: Table) -> Quantity:
+    """The least time of one inference, from the busiest core: s, mean of the samples.
+
+    A core does its own work one event after the other, and a step ends when all cores are done. So the sum over the steps is at
+    least the largest sum of a core, plus a barrier for each step. Traffic between cores can only add to it.
+
+    Raises:
+        InputError: the counts are of a backend that runs the model and not the chain.
+    """
+    raise NotImplementedError
+
+
+def dense_energy(chain: Chain, steps: int, table: Table) -> Quantity:
+    """What the same model would cost if every weight were multiplied at each step, spike or not: J per inference.
+
+    Args:
+        chain: the network.
+        steps: T, steps of a sample.
+        table: one with ``mac``.
+    """
+    raise NotImplementedError
+
+
+def with_delays(counts: Counts, chain: Chain) -> Counts:
+    """The counts of the same run on a chip whose axons hold spikes back, so that no tap and no relay is needed.
+
+    ``energy(counts, table)`` less ``energy(with_delays(counts, chain), table)`` is what such delays save.
+    """
+    raise NotImplementedError
+
+
+def _network(packets: Ints, hops: Ints, cost: Energies) -> NDArray[np.float64]:
+    picojoules: NDArray[np.float64] = packets * cost.packet + hops[:, 0] * cost.hop_x + hops[:, 1] * cost.hop_y
+    return picojoules
+
+
+def _mean(picojoules: NDArray[np.float64]) -> float:
+    return float(picojoules.mean()) * _PICO
+
+
+def _joules(value: float, table: Table) -> Quantity:
+    return Quantity(value, "J", "modelled", table.title, f"without {table.leaves_out}")

@@ -1,0 +1,44 @@
+"""In which steps something reaches a neuron, compiled."""
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from neuro_deploy.chain import Layer
+
+
+def active_updates(layer: Layer, before: NDArray[np.uint8], own: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Count the steps in which a neuron fires or at least one event arrives.
+
+    Args:
+        layer: whose synapses are asked; an event of one step arrives at the next.
+        before: uint8 [samples, steps, sources], 0 or 1: events of the layer before, or of the input.
+        own: uint8 [samples, steps, neurons], the layer's spikes.
+
+    Returns:
+        int64 [samples, neurons].
+    """
+    forward = np.ascontiguousarray((layer.weight != 0).T.view(np.uint8))
+    recurrent = np.zeros((0, layer.size), np.uint8) if layer.weight_rec is None else (layer.weight_rec != 0).T.view(np.uint8)
+    return _active(forward, np.ascontiguousarray(recurrent), before, own)  # type: ignore[no-any-return]
+
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _active(
+    forward: NDArray[np.uint8], recurrent: NDArray[np.uint8], before: NDArray[np.uint8], own: NDArray[np.uint8]
+) -> NDArray[np.int64]:
+    samples, steps, size = own.shape
+    active = np.zeros((samples, size), np.int64)
+    reached = np.zeros(size, np.uint8)
+    for sample in range(samples):
+        for step in range(steps):
+            reached[:] = own[sample, step]
+            if step > 0:
+                for source in range(forward.shape[0]):
+                    if before[sample, step - 1, source]:
+                        reached |= forward[source]
+                for source in range(recurrent.shape[0]):
+                    if own[sample, step - 1, source]:
+                        reached |= recurrent[source]
+            active[sample] += reached
+    return active
