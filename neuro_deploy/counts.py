@@ -257,4 +257,5 @@ def _sent(events: Ints, chain: Chain, placement: Placement, index: int, part: sl
 
 def _product(events: Ints, weight: Ints) -> Ints:
     """Synaptic operations [samples, targets] of events [samples, sources]; floats, because NumPy multiplies integer matrices slowly."""
-    return (events.astype(np.float64) @ (weight != 0).T.astype(np.float64)).astype(np.int64)
+    synops: Ints = (events.astype(np.float64) @ (weight != 0).T.astype(np.float64)).astype(np.int64)
+    return synops

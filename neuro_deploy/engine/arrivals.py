@@ -32,13 +32,20 @@ def _active(
     reached = np.zeros(size, np.uint8)
     for sample in range(samples):
         for step in range(steps):
-            reached[:] = own[sample, step]
+            for neuron in range(size):
+                reached[neuron] = own[sample, step, neuron]
             if step > 0:
-                for source in range(forward.shape[0]):
-                    if before[sample, step - 1, source]:
-                        reached |= forward[source]
-                for source in range(recurrent.shape[0]):
-                    if own[sample, step - 1, source]:
-                        reached |= recurrent[source]
-            active[sample] += reached
+                _reach(reached, forward, before[sample, step - 1])
+                _reach(reached, recurrent, own[sample, step - 1])
+            for neuron in range(size):
+                active[sample, neuron] += reached[neuron]
     return active
+
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _reach(reached: NDArray[np.uint8], synapses: NDArray[np.uint8], events: NDArray[np.uint8]) -> None:
+    """Mark the targets of all events; whole rows, because a processor looks at 32 targets at once."""
+    for source in range(synapses.shape[0]):
+        if events[source]:
+            for target in range(reached.size):
+                reached[target] |= synapses[source, target]
