@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro_deploy.chain import Chain, Role
-from neuro_deploy.loihi.cores import INPUT_CORE, Placement, destinations, place, tiles
+from neuro_deploy.loihi.cores import INPUT_TILE, Placement, destinations, place, position
+from neuro_deploy.loihi.limits import TILE_CORES
 from neuro_deploy.trace import Trace
 
 Ints = NDArray[np.int64]
@@ -248,8 +249,8 @@ def _sent(events: Ints, chain: Chain, placement: Placement, index: int, part: sl
     if recurrent is not None:
         fan_out += np.count_nonzero(recurrent, axis=0)
     reached = destinations(chain, placement.layers, index).astype(np.int64)
-    home = placement.layers[index] if index >= 0 else np.full(events.shape[1], INPUT_CORE)
-    distance = np.abs(tiles(home)[:, None] - tiles(np.arange(reached.shape[1]))[None])
+    home = placement.layers[index] // TILE_CORES if index >= 0 else np.full(events.shape[1], INPUT_TILE)
+    distance = np.abs(position(home)[:, None] - position(np.arange(reached.shape[1]) // TILE_CORES)[None])
     hops = (reached[:, :, None] * distance).sum(axis=1)
     events = events[:, part]
     return Sent(events.sum(axis=1), events @ fan_out[part], events @ reached.sum(axis=1)[part], events @ hops[part])

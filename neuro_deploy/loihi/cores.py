@@ -9,8 +9,8 @@ from neuro_deploy.chain import Chain, Layer
 from neuro_deploy.errors import RuleError
 from neuro_deploy.loihi import limits
 
-INPUT_CORE = 0
-"""Where the host's messages enter the chip: at the core of the first layer's first neurons."""
+INPUT_TILE = 0
+"""Where the host's messages enter the chip: at the tile of the first layer's first neurons."""
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,8 @@ def require_fit(placement: Placement) -> None:
         raise RuleError("; ".join(found))
 
 
-def tiles(cores: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Column and row of the tile of each core, int64 [cores, 2]."""
-    tile = cores // limits.TILE_CORES
+def position(tile: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Column and row of tiles in the mesh, int64 [tiles, 2]."""
     return np.stack((tile // limits.MESH_HEIGHT, tile % limits.MESH_HEIGHT), axis=-1)
 
 
