@@ -4,9 +4,6 @@ Their own numbers are compared with ours first: brian2-loihi computes every spik
 """
 
 from collections.abc import Callable
-from dataclasses import replace
-
-import numpy as np
 
 from benchmarks import shipped
 from benchmarks.measure import Comparison, Section, Settings, alternate, longer, require
@@ -58,14 +55,12 @@ def _add_brian(network: Network, trace: Trace, runs: Runs) -> str:
 
 
 def _add_sanafe(network: Network, trace: Trace, runs: Runs) -> str:
-    from benchmarks.sana import Emulator
+    from neuro_deploy.backends.sanafe import Emulator, events_of
 
-    assert trace.layers is not None
-    emulator = Emulator(network.chain, [layer[0] for layer in trace.layers])
-    _, fired, events = emulator.run()
-    spikes = sum(int(np.count_nonzero(layer)) for layer in trace.layers)
-    inner = replace(trace, input=np.zeros_like(trace.input))  # the input's events do not exist in a replay
-    expected = shipped.synaptic_events(inner, network.chain)
-    require((fired, events) == (spikes, expected), f"counts of SANA-FE {fired, events} and of the run {spikes, expected}")
-    runs["SANA-FE (replay)"] = lambda: emulator.run()[0]
-    return f"SANA-FE replays our spikes; it counts {fired} spikes and {events} synaptic events, as we do."
+    emulator, events = Emulator(network.chain), events_of(trace, 0)
+    found = emulator.run(events)
+    spikes, expected = int(events.sum()), shipped.synaptic_events(trace, network.chain)
+    counted = (found.spikes, found.synops)
+    require(counted == (spikes, expected), f"counts of SANA-FE {counted} and of the run {spikes, expected}")
+    runs["SANA-FE (replay)"] = lambda: emulator.run(events).seconds
+    return f"SANA-FE replays our spikes; it counts {found.spikes} spikes and messages and {found.synops} synaptic events, as we do."

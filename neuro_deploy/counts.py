@@ -87,12 +87,12 @@ class ChipCounts:
     Attributes:
         input: what the host's graded messages cause.
         segments: all segments of all layers, in their order.
-        cores: the same by core.
+        cores: the same by core; None where the neurons are on no cores.
     """
 
     input: Sent
     segments: tuple[SegmentCounts, ...]
-    cores: CoreCounts
+    cores: CoreCounts | None
 
     def total(self, what: str, roles: tuple[Role, ...] | None = None) -> Ints:
         """A field of :class:`SegmentCounts` summed over the segments of some roles, or of all; int64 [samples]."""
@@ -174,8 +174,8 @@ class Counts:
             relay_spikes=total("spikes", False),
             compute_synops=total("synops", True),
             relay_synops=total("synops", False),
-            updates=int(chip.cores.neurons.sum()) * self.steps * self.samples,
-            active_updates=int(chip.cores.active.sum()),
+            updates=sum(segment.neurons for segment in chip.segments) * self.steps * self.samples,
+            active_updates=int(chip.total("active").sum()),
             packets=int(chip.total("packets").sum() + chip.input.packets.sum()),
             messages=messages,
             rates=self.rates,

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module, resources
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro_deploy.backends.fast import FastBackend
 from neuro_deploy.chain import Chain
 from neuro_deploy.errors import BackendError
 from neuro_deploy.loihi import limits
 from neuro_deploy.loihi.cores import INPUT_TILE, Placement, place, require_fit
-from neuro_deploy.netx import Network
 from neuro_deploy.trace import Trace
 
 _SILENT = {"threshold": 0.5, "reset_mode": "hard", "reset": 0.0, "leak_decay": 0.0, "input_decay": 0.0, "bias": 0.0}

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro_deploy.chain import Chain, Role
-from neuro_deploy.counts import Counts, Ints
+from neuro_deploy.counts import MODEL_ROLES, ChipCounts, Counts, Ints
 from neuro_deploy.energy.tables import Energies, Table
 from neuro_deploy.errors import InputError
 from neuro_deploy.quantity import Quantity
@@ -80,15 +80,14 @@ def energy(counts: Counts, table: Table) -> Energy:
     Raises:
         InputError: the counts are of a backend that runs the model and not the chain.
     """
-    if counts.chip is None:
-        raise InputError("the energy of a chip needs the counts of a backend that runs the chain: integer, fast or lava")
+    chip = require_chip(counts)
     if table.energy is None:
         missing = Quantity(None, "J", "modelled", table.title, table.leaves_out)
         return Energy(missing, dict.fromkeys(COMPONENTS, missing), ())
     cost = table.energy
-    sent = counts.chip.input
+    sent = chip.input
     segments = [SegmentEnergy(-1, "input", None, 0.0, 0.0, _mean(_network(sent.packets, sent.hops, cost)))]
-    for segment in counts.chip.segments:
+    for segment in chip.segments:
         updates = segment.neurons * counts.steps
         soma = updates * cost.access + segment.active * cost.update + segment.spikes * cost.spike
         synapse, network = segment.synops * cost.synop, _network(segment.packets, segment.hops, cost)
@@ -98,15 +97,52 @@ def energy(counts: Counts, table: Table) -> Energy:
 
 
 def latency(counts: Counts, table: Table) -> Quantity:
-    """The least time of one inference, from the busiest core: s, mean of the samples.
+    """The least time from one sample to the next, from the busiest core: s, mean of the samples.
 
-    A core does its own work one event after the other, and a step ends when all cores are done. So the sum over the steps is at
-    least the largest sum of a core, plus a barrier for each step. Traffic between cores can only add to it.
+    A core does its own work one event after the other, and a step ends when all cores are done. So the steps of a sample, T of
+    input, D of latency and G silent ones, take at least as long as the core with the most work in all of them, plus a barrier for
+    each. The answer is there G steps earlier.
+
+    Returns:
+        A quantity without value where the table has no times, or where the counts do not say which core did what.
 
     Raises:
         InputError: the counts are of a backend that runs the model and not the chain.
     """
-    raise NotImplementedError
+    chip = require_chip(counts)
+    if table.time is None or chip.cores is None:
+        why = "the table has no times" if table.time is None else "the counts are not divided by core"
+        return Quantity(None, "s", "modelled", table.title, why)
+    cost, load = table.time, chip.cores
+    work = (
+        load.neurons * counts.steps * cost.access
+        + load.active * cost.update
+        + load.spikes * cost.spike
+        + load.synops * cost.synop
+    )
+    busiest = work.max(axis=1).mean()
+    note = "at least: the work of the busiest core and a barrier a step, without the traffic between cores"
+    return Quantity(float(busiest + counts.steps * cost.step) * _NANO, "s", "modelled", table.title, note)
+
+
+def dense_macs(chain: Chain, steps: int) -> int:
+    """Multiplications and additions of one inference that multiplies every weight of the model at each step.
+
+    Taps, relays and bias neurons are no part of the model; a projection is a block of the weights that is not all zero.
+
+    Args:
+        chain: the network.
+        steps: T, steps of a sample.
+    """
+    macs = 0
+    sources = [slice(frame * chain.channels, (frame + 1) * chain.channels) for frame in range(chain.frames)]
+    for layer in chain.layers:
+        for target in layer.segments:
+            if target.role in MODEL_ROLES:
+                blocks = (layer.weight[target.start : target.stop, source] for source in sources)
+                macs += sum(block.size for block in blocks if block.any())
+        sources = [slice(segment.start, segment.stop) for segment in layer.segments if segment.role != "bias"]
+    return macs * steps
 
 
 def dense_energy(chain: Chain, steps: int, table: Table) -> Quantity:
@@ -117,15 +153,20 @@ def dense_energy(chain: Chain, steps: int, table: Table) -> Quantity:
         steps: T, steps of a sample.
         table: one with ``mac``.
     """
-    raise NotImplementedError
+    if table.mac is None:
+        return Quantity(None, "J", "modelled", table.title, "the table has no cost of a multiplication and addition")
+    return _joules(dense_macs(chain, steps) * table.mac * _PICO, table)
 
 
-def with_delays(counts: Counts, chain: Chain) -> Counts:
-    """The counts of the same run on a chip whose axons hold spikes back, so that no tap and no relay is needed.
+def require_chip(counts: Counts) -> ChipCounts:
+    """The events on the chip.
 
-    ``energy(counts, table)`` less ``energy(with_delays(counts, chain), table)`` is what such delays save.
+    Raises:
+        InputError: the counts are of a backend that runs the model and not the chain.
     """
-    raise NotImplementedError
+    if counts.chip is None:
+        raise InputError("a chip's energy and time need the counts of a backend that runs the chain: integer, fast or lava")
+    return counts.chip
 
 
 def _network(packets: Ints, hops: Ints, cost: Energies) -> NDArray[np.float64]:
