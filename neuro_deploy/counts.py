@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro_deploy.chain import Chain, Role
-from neuro_deploy.loihi.cores import INPUT_TILE, Placement, destinations, place, position
-from neuro_deploy.loihi.limits import TILE_CORES
+from neuro_deploy.loihi.cores import Placement, place
+from neuro_deploy.loihi.reach import Reach, reach_of
 from neuro_deploy.trace import Trace
 
 Ints = NDArray[np.int64]
@@ -95,9 +95,9 @@ class ChipCounts:
     cores: CoreCounts | None
 
     def total(self, what: str, roles: tuple[Role, ...] | None = None) -> Ints:
-        """A field of :class:`SegmentCounts` summed over the segments of some roles, or of all; int64 [samples]."""
+        """A field of :class:`SegmentCounts` summed over segments of some roles, or over all; int64 [samples], of hops [samples, 2]."""
         chosen = [getattr(segment, what) for segment in self.segments if roles is None or segment.role in roles]
-        return sum(chosen, np.zeros_like(self.input.events))
+        return sum(chosen[1:], chosen[0]) if chosen else np.zeros_like(self.input.events)
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ def _chip(injected: NDArray[np.int32], layers: tuple[NDArray[np.uint8], ...], ch
     load = CoreCounts(neurons, *(np.zeros((samples, cores), np.int64) for _ in range(3)))
     source = (injected != 0).view(np.uint8)
     before = np.count_nonzero(source, axis=1)
-    entering = _sent(before, chain, placement, -1)
+    entering = _sent(reach_of(chain, placement, -1), before)
     segments = []
     for index, (layer, record) in enumerate(zip(chain.layers, layers, strict=True)):
         own = np.count_nonzero(record, axis=1)
@@ -219,9 +219,10 @@ def _chip(injected: NDArray[np.int32], layers: tuple[NDArray[np.uint8], ...], ch
             here = placement.layers[index] == core
             for into, number in ((load.active, active), (load.spikes, own), (load.synops, arriving)):
                 into[:, core] += number[:, here].sum(axis=1)
+        reach = reach_of(chain, placement, index)
         for segment in layer.segments:
             part = slice(segment.start, segment.stop)
-            sent = _sent(own, chain, placement, index, part)
+            sent = _sent(reach, own, part)
             segments.append(
                 SegmentCounts(
                     index,
@@ -240,20 +241,10 @@ def _chip(injected: NDArray[np.int32], layers: tuple[NDArray[np.uint8], ...], ch
     return ChipCounts(entering, tuple(segments), load)
 
 
-def _sent(events: Ints, chain: Chain, placement: Placement, index: int, part: slice = slice(None)) -> Sent:
-    """What the senders of a layer, or of the input (-1), cause; ``events`` is [samples, senders]."""
-    fan_out = np.zeros(events.shape[1], np.int64)
-    if index + 1 < chain.latency:
-        fan_out += np.count_nonzero(chain.layers[index + 1].weight, axis=0)
-    recurrent = None if index < 0 else chain.layers[index].weight_rec
-    if recurrent is not None:
-        fan_out += np.count_nonzero(recurrent, axis=0)
-    reached = destinations(chain, placement.layers, index).astype(np.int64)
-    home = placement.layers[index] // TILE_CORES if index >= 0 else np.full(events.shape[1], INPUT_TILE)
-    distance = np.abs(position(home)[:, None] - position(np.arange(reached.shape[1]) // TILE_CORES)[None])
-    hops = (reached[:, :, None] * distance).sum(axis=1)
+def _sent(reach: Reach, events: Ints, part: slice = slice(None)) -> Sent:
+    """What some senders of a layer caused, whose events are int64 [samples, senders]."""
     events = events[:, part]
-    return Sent(events.sum(axis=1), events @ fan_out[part], events @ reached.sum(axis=1)[part], events @ hops[part])
+    return Sent(events.sum(axis=1), events @ reach.synops[part], events @ reach.packets[part], events @ reach.hops[part])
 
 
 def _product(events: Ints, weight: Ints) -> Ints:

@@ -44,28 +44,27 @@ class Placement:
 
 
 def place(chain: Chain) -> Placement:
-    """Fill one core after the other with the neurons of the layers, in their order.
+    """Fill one core after the other with the neurons of the layers.
 
-    A core is left when the next neuron would exceed its compartments, its synaptic memory or its axons. It never fails; what
-    does not fit all the same is found by :func:`violations`.
+    From the last neuron to the first, so that it is known which cores a neuron sends to. A core is left when the next neuron would
+    exceed its compartments, its synaptic memory or its axons. It never fails; what does not fit all the same is found by
+    :func:`violations`.
 
     Args:
         chain: the network.
     """
-    core = 0
-    used = _Used()
-    layers = []
-    for index, layer in enumerate(chain.layers):
-        cores = np.empty(layer.size, np.int64)
-        wired = synapses(layer)
-        for neuron in range(layer.size):
-            if used.neurons and not used.takes(index, wired[neuron]):
+    core, used = 0, _Used()
+    layers = tuple(np.full(layer.size, -1, np.int64) for layer in chain.layers)
+    for index in reversed(range(chain.latency)):
+        wired = synapses(chain.layers[index])
+        for neuron in reversed(range(len(wired))):
+            axons_out = _axons_out(chain, layers, index, neuron)
+            if used.neurons and not used.takes(index, wired[neuron], axons_out):
                 core, used = core + 1, _Used()
-            used.add(index, wired[neuron])
-            cores[neuron] = core
-        layers.append(cores)
-    placed = tuple(layers)
-    return Placement(placed, _usage(chain, placed, core + 1))
+            used.add(index, wired[neuron], axons_out)
+            layers[index][neuron] = core
+    layers = tuple(core - placed for placed in layers)
+    return Placement(layers, _usage(chain, layers, core + 1))
 
 
 def violations(placement: Placement) -> list[str]:
@@ -139,22 +138,35 @@ class _Used:
     """What the core that is being filled holds."""
 
     def __init__(self) -> None:
-        self.neurons = self.synapses = 0
+        self.neurons = self.synapses = self.axons_out = 0
         self.sources: dict[int, NDArray[np.bool_]] = {}
 
-    def takes(self, layer: int, wired: NDArray[np.bool_]) -> bool:
+    def takes(self, layer: int, wired: NDArray[np.bool_], axons_out: int) -> bool:
         others = sum(int(sources.sum()) for index, sources in self.sources.items() if index != layer)
         own = int((self.sources.get(layer, False) | wired).sum())
         return (
             self.neurons < limits.CORE_COMPARTMENTS
             and (self.synapses + int(wired.sum())) * limits.SYNAPSE_BITS <= limits.CORE_SYNAPSE_BITS
+            and self.axons_out + axons_out <= limits.CORE_AXONS
             and others + own <= limits.CORE_AXONS
         )
 
-    def add(self, layer: int, wired: NDArray[np.bool_]) -> None:
+    def add(self, layer: int, wired: NDArray[np.bool_], axons_out: int) -> None:
         self.neurons += 1
         self.synapses += int(wired.sum())
+        self.axons_out += axons_out
         self.sources[layer] = self.sources.get(layer, False) | wired
+
+
+def _axons_out(chain: Chain, layers: tuple[NDArray[np.int64], ...], index: int, neuron: int) -> int:
+    """How many cores a neuron sends to; all that are not known yet, those of its own layer, are one."""
+    cores: set[int] = set()
+    if index + 1 < chain.latency:
+        cores |= set(layers[index + 1][chain.layers[index + 1].weight[:, neuron] != 0].tolist())
+    recurrent = chain.layers[index].weight_rec
+    if recurrent is not None:
+        cores |= set(layers[index][recurrent[:, neuron] != 0].tolist())
+    return len(cores)
 
 
 def _usage(chain: Chain, layers: tuple[NDArray[np.int64], ...], cores: int) -> tuple[Core, ...]:
