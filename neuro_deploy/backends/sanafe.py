@@ -7,6 +7,7 @@ input neurons do, on one more core of the tile where our messages enter; see :da
 """
 
 import contextlib
+import ctypes
 import os
 import sys
 import tempfile
@@ -204,5 +205,6 @@ def _quiet() -> Iterator[None]:
             os.dup2(nothing.fileno(), 1)
             yield
     finally:
+        ctypes.CDLL(None).fflush(None)  # what it has not written yet is not for the reader either
         os.dup2(kept, 1)
         os.close(kept)

@@ -99,9 +99,9 @@ def energy(counts: Counts, table: Table) -> Energy:
 def latency(counts: Counts, table: Table) -> Quantity:
     """The least time from one sample to the next, from the busiest core: s, mean of the samples.
 
-    A core does its own work one event after the other, and a step ends when all cores are done. So the steps of a sample, T of
-    input, D of latency and G silent ones, take at least as long as the core with the most work in all of them, plus a barrier for
-    each. The answer is there G steps earlier.
+    The neurons of a core take their turns, and so do the synaptic operations; the two may overlap. A step ends when all cores are
+    done. So the steps of a sample, T of input, D of latency and G silent ones, take at least as long as the one of these that has
+    the most work in all of them, plus a barrier for each step. The answer is there G steps earlier.
 
     Returns:
         A quantity without value where the table has no times, or where the counts do not say which core did what.
@@ -114,13 +114,8 @@ def latency(counts: Counts, table: Table) -> Quantity:
         why = "the table has no times" if table.time is None else "the counts are not divided by core"
         return Quantity(None, "s", "modelled", table.title, why)
     cost, load = table.time, chip.cores
-    work = (
-        load.neurons * counts.steps * cost.access
-        + load.active * cost.update
-        + load.spikes * cost.spike
-        + load.synops * cost.synop
-    )
-    busiest = work.max(axis=1).mean()
+    soma = load.neurons * counts.steps * cost.access + load.active * cost.update + load.spikes * cost.spike
+    busiest = np.maximum(soma, load.synops * cost.synop).max(axis=1).mean()
     note = "at least: the work of the busiest core and a barrier a step, without the traffic between cores"
     return Quantity(float(busiest + counts.steps * cost.step) * _NANO, "s", "modelled", table.title, note)
 
