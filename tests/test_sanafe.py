@@ -8,9 +8,10 @@ import nets
 import numpy as np
 import pytest
 
-from neuro_deploy.backends import sanafe
+from neuro_deploy.backends import create, sanafe
 from neuro_deploy.backends.fast import FastBackend
 from neuro_deploy.backends.integer import IntegerBackend
+from neuro_deploy.check import compare as compare_traces
 from neuro_deploy.counts import Counts, count
 from neuro_deploy.energy.model import COMPONENTS, energy, latency
 from neuro_deploy.energy.tables import load_table
@@ -69,6 +70,28 @@ def test_packets_over_many_tiles_cost_their_hops(tmp_path: Path, monkeypatch: py
     counts, _ = compare(network, trace, placement)
     assert counts.chip is not None
     assert (counts.chip.total("hops") > 0).all(), "both directions"
+
+
+@installed
+def test_as_a_backend_it_returns_what_it_replayed(tmp_path: Path) -> None:
+    graph = nets.tiny()
+    network = nets.saved(graph, tmp_path, 12)
+    data = nets.samples(graph, 2, 12), np.zeros(2, np.int64)
+    trace, reference = create("sanafe").run(network, *data), IntegerBackend().run(network, *data)
+    assert trace.backend == "sanafe"
+    assert compare_traces(reference, trace, tuple(layer.segments for layer in network.chain.layers)).equal
+    assert trace.seconds > 0
+
+
+@installed
+def test_a_replay_starts_from_rest(tmp_path: Path) -> None:
+    graph = nets.tiny()
+    network = nets.saved(graph, tmp_path, 12)
+    trace = IntegerBackend().run(network, nets.samples(graph, 2, 12), np.zeros(2, np.int64))
+    emulator = sanafe.Emulator(network.chain)
+    first, second, again = (emulator.run(sanafe.events_of(trace, sample)) for sample in (0, 1, 0))
+    assert first.synops != second.synops
+    assert (first.energy, first.time, first.updates) == (again.energy, again.time, again.updates)
 
 
 def test_without_the_package_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

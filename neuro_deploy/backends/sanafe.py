@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module, resources
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuro_deploy.backends.fast import FastBackend
 from neuro_deploy.chain import Chain
 from neuro_deploy.errors import BackendError
 from neuro_deploy.loihi import limits
 from neuro_deploy.loihi.cores import INPUT_TILE, Placement, place, require_fit
+from neuro_deploy.netx import Network
 from neuro_deploy.trace import Trace
 
 _SILENT = {"threshold": 0.5, "reset_mode": "hard", "reset": 0.0, "leak_decay": 0.0, "input_decay": 0.0, "bias": 0.0}
@@ -123,6 +125,34 @@ class Emulator:
             updates=total("neurons_updated"),
             packets=total("packets_sent"),
         )
+
+
+class SanafeBackend:
+    """Runs the chain in the fast backend and replays it in SANA-FE, whose own counts must be those of the run.
+
+    The spikes are the fast backend's; energy and time of the same trace are what :func:`replay` returns.
+    """
+
+    name = "sanafe"
+
+    def run(self, network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int64]) -> Trace:
+        """Run samples; see :class:`neuro_deploy.backends.Backend`. Its seconds are those of the replay.
+
+        Raises:
+            BackendError: SANA-FE is not installed, or counts other events.
+            RuleError: the network does not fit the chip.
+        """
+        begin = time.perf_counter()
+        emulator = Emulator(network.chain)
+        trace = FastBackend().run(network, encoded, labels)
+        start = time.perf_counter()
+        for sample in range(trace.samples):
+            events = events_of(trace, sample)
+            found, sent = emulator.run(events).spikes, np.count_nonzero(events)
+            if found != sent:
+                raise BackendError(f"sanafe replayed {found} events of sample {sample}, which has {sent}: install sanafe 2.2.9")
+        seconds = time.perf_counter() - start
+        return replace(trace, backend=self.name, seconds=seconds, startup=start - begin)
 
 
 def events_of(trace: Trace, sample: int) -> NDArray[np.bool_]:

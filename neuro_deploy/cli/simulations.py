@@ -16,7 +16,9 @@ from neuro_deploy.errors import ConfigError
 NAMES = (*BACKENDS, *HOSTS)
 """Everything that --backend takes."""
 
-LavaSamples = Annotated[int, typer.Option(min=1, help="How many samples stock Lava runs; it needs seconds for each.")]
+LavaSamples = Annotated[
+    int, typer.Option(min=1, help="How many samples stock Lava runs, and SANA-FE replays; they need seconds for each.")
+]
 BrianSamples = Annotated[int, typer.Option(min=1, help="How many samples brian2-loihi runs, if it is installed; likewise.")]
 TimeLimit = Annotated[float, typer.Option(min=0, help="Seconds that Lava may take for one sample before it is ended.")]
 
@@ -42,7 +44,7 @@ def simulate(
     from neuro_deploy.report.tables import simulation_tables
     from neuro_deploy.simulation import save_result
 
-    few = {"lava": lava_samples, "brian2loihi": brian_samples}
+    few = {"lava": lava_samples, "sanafe": lava_samples, "brian2loihi": brian_samples}
     if fused and backend != "lava":
         raise ConfigError("--fused needs --backend lava: it is a way to run Lava")
     if backend is not None:
@@ -138,10 +140,12 @@ def _checked() -> list[str]:
     """The backends of the reference check; one whose package is missing is left out, and that is said."""
     names = []
     for name, entry in BACKENDS.items():
-        if entry.package is not None and not extras.present(entry.package):
-            console.print(f"{name}: left out, {extras.advice(entry.package)}", style="dim", soft_wrap=True)
-        elif entry.checked:
+        if not entry.checked:
+            continue
+        if entry.package is None or extras.present(entry.package):
             names.append(name)
+        else:
+            console.print(f"{name}: left out, {extras.advice(entry.package)}", style="dim", soft_wrap=True)
     return names
 
 
