@@ -256,7 +256,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     f"simulate {MODEL} --time-limit nan": ("--time-limit", "nan"),
     f"simulate {MODEL} --backend loihi": (
         "backend 'loihi' is unknown",
-        "brian2loihi, fast, integer, lava, lava-fused, loihi2, torch, torch-cpu, torch-gpu",
+        "brian2loihi, fast, integer, lava, lava-fused, loihi2, sanafe, torch, torch-cpu, torch-gpu",
     ),
     f"simulate {MODEL} --brian-samples 0": ("--brian-samples", "0", "greater than or equal to 1"),
     f"simulate {MODEL} --backend brian2loihi --samples 100000": ("100000 samples asked for",),

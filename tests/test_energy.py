@@ -55,6 +55,8 @@ def test_the_tables_say_where_they_are_from() -> None:
         (HEAD + "[energy]\n" + ENERGY.replace("synop = 1000\n", ""), "energy.synop: Field required"),
         (HEAD + "[energy]\n" + ENERGY + "\nsoma = 2", "energy.soma: Extra inputs are not permitted"),
         (HEAD + "[energy]\n" + ENERGY.replace("synop = 1000", "synop = inf"), "energy.synop: .*finite number"),
+        (HEAD + "[energy]\n" + ENERGY.replace("synop = 1000", "synop = '1'"), "energy.synop: .*valid number.*'1'"),
+        (HEAD + "mac = -4.6", "mac: .*greater than or equal to 0.*-4.6"),
         (HEAD, "has neither energy nor mac nor time"),
         (HEAD.replace("leaves_out", "ignores") + "mac = 1", "leaves_out: Field required; ignores: Extra inputs"),
         ("title = ", "not TOML"),

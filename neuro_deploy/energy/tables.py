@@ -6,7 +6,7 @@ A table is a TOML file; those in ``energy/tables`` are known by their names, any
 
 from importlib import resources
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import tomli
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -20,7 +20,8 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-Cost: TypeAlias = float
+Cost: TypeAlias = Annotated[float, Field(ge=0, strict=True)]
+"""Not negative; in strict mode a text that looks like a number is none."""
 
 
 class Energies(_Strict):
@@ -36,13 +37,13 @@ class Energies(_Strict):
         hop_y: likewise in the north or south.
     """
 
-    access: Cost = Field(ge=0)
-    update: Cost = Field(ge=0)
-    spike: Cost = Field(ge=0)
-    synop: Cost = Field(ge=0)
-    packet: Cost = Field(ge=0)
-    hop_x: Cost = Field(ge=0)
-    hop_y: Cost = Field(ge=0)
+    access: Cost
+    update: Cost
+    spike: Cost
+    synop: Cost
+    packet: Cost
+    hop_x: Cost
+    hop_y: Cost
 
 
 class Times(_Strict):
@@ -56,11 +57,11 @@ class Times(_Strict):
         step: the barrier at the end of a step, whatever happened in it.
     """
 
-    access: Cost = Field(ge=0)
-    update: Cost = Field(ge=0)
-    spike: Cost = Field(ge=0)
-    synop: Cost = Field(ge=0)
-    step: Cost = Field(ge=0)
+    access: Cost
+    update: Cost
+    spike: Cost
+    synop: Cost
+    step: Cost
 
 
 class Table(_Strict):
@@ -81,7 +82,7 @@ class Table(_Strict):
     leaves_out: str = Field(min_length=1)
     static_power: str = Field(min_length=1)
     energy: Energies | None = None
-    mac: Cost | None = Field(default=None, ge=0)
+    mac: Cost | None = None
     time: Times | None = None
 
     @model_validator(mode="after")

@@ -33,7 +33,7 @@ STATE_MAX = (1 << 23) - 1
 MESSAGE_BITS_MAX = 24
 
 # A core: Davies et al., "Loihi: A Neuromorphic Manycore Processor with On-Chip Learning", IEEE Micro 38(1), 2018, has 128 cores of
-# 1,024 compartments; 4,096 axons in and out, 128 KB of synaptic memory: the limits that nengo-loihi 1.1 checks.
+# 1,024 compartments; 4,096 axons in and out, 128 KB of synaptic memory: the limits that nengo-loihi checks.
 CORE_COMPARTMENTS = 1024
 CORE_AXONS = 4096
 CORE_SYNAPSE_BITS = 128 * 1024 * 8
