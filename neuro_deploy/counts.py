@@ -1,6 +1,7 @@
 """Events of a run: counted, never assumed."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,11 @@ from neuro_deploy.trace import Trace
 
 Ints = NDArray[np.int64]
 
-MODEL_ROLES = ("compute", "readout")
-"""What the model itself has; all else is there because of the chip."""
+MODEL_ROLES: Final[tuple[Role, ...]] = ("compute", "readout")
+"""What the model itself has."""
+
+CHIP_ROLES: Final[tuple[Role, ...]] = ("tap", "relay", "bias")
+"""What is there because of the chip."""
 
 
 @dataclass(frozen=True)
@@ -159,24 +163,23 @@ class Counts:
         """Sums over all samples."""
         spikes = sum(int(number.sum()) for number in self.populations.values())
         messages = int(self.messages.sum())
-        if self.chip is None:
-            return Totals(self.samples, spikes, None, None, None, None, None, None, None, messages, self.rates)
         chip = self.chip
+        if chip is None:
+            return Totals(self.samples, spikes, None, None, None, None, None, None, None, messages, self.rates)
 
-        def total(what: str, model: bool) -> int:
-            chosen = [getattr(segment, what) for segment in chip.segments if (segment.role in MODEL_ROLES) is model]
-            return sum(int(number.sum()) for number in chosen)
+        def total(what: str, roles: tuple[Role, ...] | None = None) -> int:
+            return int(chip.total(what, roles).sum())
 
         return Totals(
             samples=self.samples,
             compute_spikes=spikes,
-            drain_spikes=total("spikes", True) - spikes,
-            relay_spikes=total("spikes", False),
-            compute_synops=total("synops", True),
-            relay_synops=total("synops", False),
+            drain_spikes=total("spikes", MODEL_ROLES) - spikes,
+            relay_spikes=total("spikes", CHIP_ROLES),
+            compute_synops=total("synops", MODEL_ROLES),
+            relay_synops=total("synops", CHIP_ROLES),
             updates=sum(segment.neurons for segment in chip.segments) * self.steps * self.samples,
-            active_updates=int(chip.total("active").sum()),
-            packets=int(chip.total("packets").sum() + chip.input.packets.sum()),
+            active_updates=total("active"),
+            packets=total("packets") + int(chip.input.packets.sum()),
             messages=messages,
             rates=self.rates,
         )
@@ -201,24 +204,17 @@ def count(trace: Trace, chain: Chain, placement: Placement | None = None) -> Cou
 def _chip(injected: NDArray[np.int32], layers: tuple[NDArray[np.uint8], ...], chain: Chain, placement: Placement) -> ChipCounts:
     from neuro_deploy.engine.arrivals import active_updates  # here, so that a reader of counts needs no compiler
 
-    cores = len(placement.cores)
-    samples = len(injected)
-    neurons = np.array([core.neurons for core in placement.cores])
-    load = CoreCounts(neurons, *(np.zeros((samples, cores), np.int64) for _ in range(3)))
     source = (injected != 0).view(np.uint8)
     before = np.count_nonzero(source, axis=1)
     entering = _sent(reach_of(chain, placement, -1), before)
-    segments = []
+    segments, neurons = [], []
     for index, (layer, record) in enumerate(zip(chain.layers, layers, strict=True)):
         own = np.count_nonzero(record, axis=1)
         arriving = _product(before, layer.weight)
         if layer.weight_rec is not None:
             arriving = arriving + _product(own, layer.weight_rec)
         active = active_updates(layer, source, record)
-        for core in np.unique(placement.layers[index]):
-            here = placement.layers[index] == core
-            for into, number in ((load.active, active), (load.spikes, own), (load.synops, arriving)):
-                into[:, core] += number[:, here].sum(axis=1)
+        neurons.append((active, own, arriving))
         reach = reach_of(chain, placement, index)
         for segment in layer.segments:
             part = slice(segment.start, segment.stop)
@@ -238,7 +234,13 @@ def _chip(injected: NDArray[np.int32], layers: tuple[NDArray[np.uint8], ...], ch
                 )
             )
         source, before = record, own
-    return ChipCounts(entering, tuple(segments), load)
+    return ChipCounts(entering, tuple(segments), _by_core(placement, *zip(*neurons, strict=True)))
+
+
+def _by_core(placement: Placement, *layers: tuple[Ints, ...]) -> CoreCounts:
+    """Active updates, spikes and synaptic operations of all layers, int64 [samples, neurons] each, summed over the cores."""
+    holds = np.concatenate(placement.layers)[:, None] == np.arange(len(placement.cores))
+    return CoreCounts(holds.sum(axis=0), *(np.concatenate(numbers, axis=1) @ holds.astype(np.int64) for numbers in layers))
 
 
 def _sent(reach: Reach, events: Ints, part: slice = slice(None)) -> Sent:

@@ -13,7 +13,7 @@ from neuro_deploy.backends.fast import FastBackend
 from neuro_deploy.backends.integer import IntegerBackend
 from neuro_deploy.backends.lava import LavaBackend
 from neuro_deploy.backends.torch import TorchBackend
-from neuro_deploy.chain import Chain
+from neuro_deploy.chain import Chain, Role
 from neuro_deploy.counts import Counts, count
 from neuro_deploy.inputs import encode
 from neuro_deploy.loihi import limits
@@ -104,7 +104,8 @@ def check_totals(counts: Counts, trace: Trace) -> None:
     chip, totals = counts.chip, counts.totals
     assert chip is not None
     assert trace.layers is not None
-    model, relays = [("compute", "readout"), ("tap", "relay", "bias")]
+    model: tuple[Role, ...] = ("compute", "readout")
+    relays: tuple[Role, ...] = ("tap", "relay", "bias")
     spikes = sum(int(spikes.sum()) for spikes in trace.populations.values())
     assert totals.compute_spikes == spikes
     assert totals.drain_spikes == chip.total("spikes", model).sum() - spikes
