@@ -261,7 +261,7 @@ def test_doctor_reports_a_self_test_that_differs(capsys: pytest.CaptureFixture[s
 def test_help_lists_the_backends(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("simulate", "--help") == 0
     shown = " ".join(capsys.readouterr().out.split()).replace("- ", "-")  # a line may end after a hyphen
-    assert "integer, torch, fast, lava-fused, lava, brian2loihi, loihi2, torch-cpu, torch-gpu." in shown
+    assert "integer, torch, fast, lava-fused, lava, brian2loihi, sanafe, loihi2, torch-cpu, torch-gpu." in shown
 
 
 def test_without_arguments_there_is_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,7 +22,7 @@ REPEATS = 5
 """Runs that count, at least."""
 
 SECONDS = 2.0
-"""Time that they take together, at least: the counters of energy move slowly."""
+"""Time that they take together, at least: the counters of energy move in steps."""
 
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Encoded integers in the host's memory -> logits in the host's memory."""

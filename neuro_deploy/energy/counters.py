@@ -52,12 +52,12 @@ def cpu_energy(powercap: Path = POWERCAP) -> Stop:
 
 
 def gpu_energy() -> Stop:
-    """Start to measure the present GPU's board; its counter exists since NVIDIA's Volta and moves some ten times a second."""
+    """Start to measure the present GPU's board, whose counter exists since NVIDIA's Volta."""
     import pynvml
     from numba import cuda
-    from numba.cuda.cudadrv.error import CudaSupportError
+    from numba.cuda.cudadrv.error import CudaDriverError, CudaSupportError
 
-    failures = (pynvml.NVMLError, CudaSupportError)
+    failures = (pynvml.NVMLError, CudaDriverError, CudaSupportError)
 
     def read() -> int:
         """Millijoules since the driver was loaded."""
