@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from neuro_deploy.loihi.limits import STATE_MAX
 from training.kernels import Filter, StackLags
-from training.norm import affine, affine_of, normalise
+from training.norm import affine, move, normalise
 from training.slayer import LIF, WEIGHT_MAX, WEIGHT_SCALE, compiled, quantise, round_even
 
 MAX_THRESHOLD = WEIGHT_MAX - 1
@@ -131,10 +131,11 @@ class Spiking(nn.Module):
 
     def fire(self, values: Tensor) -> Tensor:
         """Spikes of the batch-normalised values, both [samples, steps, neurons]."""
-        if not compiled(values):
-            spikes: Tensor = self.lif(normalise(self.norm, values))
+        if compiled(values) and self.norm.training:
+            spikes, statistics = self.lif.normalised(values, self.norm)
+            move(self.norm, statistics)
         else:
-            spikes = self.lif(values, scaling=affine_of(self.norm, values))
+            spikes = self.lif(normalise(self.norm, values))
         return spikes
 
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from training import distributed
-from training.kernels import Affine
+from training.kernels import Affine, Statistics
 from training.slayer import compiled
 
 
@@ -20,9 +20,16 @@ def affine_of(norm: nn.BatchNorm1d, values: Tensor) -> tuple[Tensor, Tensor]:
     """The same with the statistics of these values [samples, steps, channels] in training, which move the running ones."""
     if not norm.training:
         return affine(norm)
-    gain, shift, mean, variance, count = Affine.apply(values, norm.weight, norm.bias, norm.eps)  # type: ignore[no-untyped-call]
-    _move(norm, mean, variance * count / (count - 1))  # torch, too, keeps the unbiased one
+    gain, shift, statistics = Affine.apply(values, norm.weight, norm.bias, norm.eps)  # type: ignore[no-untyped-call]
+    move(norm, statistics)
     return gain, shift
+
+
+def move(norm: nn.BatchNorm1d, statistics: Statistics) -> None:
+    """Move the running statistics towards those of a batch."""
+    count = statistics.count
+    variance = statistics.variance * (count / (count - 1))  # torch, too, keeps the unbiased one
+    _move(norm, torch.from_numpy(statistics.mean), torch.from_numpy(variance))
 
 
 def normalise(norm: nn.BatchNorm1d, values: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from neuro_deploy.loihi import limits
 from training import kernels
-from training.kernels import Fire
+from training.kernels import Fire, NormaliseAndFire, Statistics
 
 # Importing lava-dl prints that a toolbox for another camera and that CUDA are missing: neither is of interest here.
 with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
@@ -43,11 +43,14 @@ class Neuron(cuba.Neuron):
             return spikes
         neurons = values.shape[2]
         gain, shift = scaling or (values.new_ones(neurons), values.new_zeros(neurons))
+        fast: Tensor = Fire.apply(values, gain, shift, self.numbers())  # type: ignore[no-untyped-call]
+        return fast
+
+    def numbers(self) -> kernels.Neuron:
+        """What the compiled loops need of it."""
         width = self.tau_rho * _WIDTH_UNIT
         height = self.scale_rho * _HEIGHT_UNIT / (2 * width)
-        decay = int(self.voltage_decay)
-        fast: Tensor = Fire.apply(values, gain, shift, decay, self.threshold, self.threshold_eps, width, height)  # type: ignore[no-untyped-call]
-        return fast
+        return kernels.Neuron(int(self.voltage_decay), self.threshold + self.threshold_eps, width, height)
 
 
 def compiled(values: Tensor) -> bool:
@@ -90,10 +93,20 @@ class LIF(nn.Module):
         Returns:
             float32 [samples, steps, neurons] of 0 and 1.
         """
-        self.neuron._threshold = threshold
-        self.neuron.tau_rho = self.width / _WIDTH_UNIT * threshold
+        self._set(threshold)
         spikes: Tensor = self.neuron(values, scaling)
         return spikes
+
+    def normalised(self, values: Tensor, norm: nn.BatchNorm1d) -> tuple[Tensor, Statistics]:
+        """Spikes of batch-normalised values at the threshold 1, in training and on compiled loops, and the batch's statistics."""
+        self._set(1.0)
+        arguments = (values, norm.weight, norm.bias, norm.eps, self.neuron.numbers())
+        spikes, statistics = NormaliseAndFire.apply(*arguments)  # type: ignore[no-untyped-call]
+        return spikes, statistics
+
+    def _set(self, threshold: float) -> None:
+        self.neuron._threshold = threshold
+        self.neuron.tau_rho = self.width / _WIDTH_UNIT * threshold
 
 
 def round_even(values: Tensor) -> Tensor:

@@ -12,12 +12,12 @@ import warnings
 
 import torch
 
-from training.kernels.affine import Affine
+from training.kernels.affine import Affine, Statistics
 from training.kernels.filter import Filter
-from training.kernels.fire import Fire
+from training.kernels.fire import Fire, Neuron, NormaliseAndFire
 from training.kernels.lags import StackLags
 
-__all__ = ["Affine", "Filter", "Fire", "StackLags", "work"]
+__all__ = ["Affine", "Filter", "Fire", "Neuron", "NormaliseAndFire", "StackLags", "Statistics", "work"]
 
 
 @functools.cache
@@ -26,7 +26,7 @@ def work() -> bool:
     values, channels = torch.zeros(1, 1, 1), torch.ones(1)
     try:
         Affine.apply(values, channels, channels, 1.0)  # type: ignore[no-untyped-call]
-        Fire.apply(values, channels, channels, 2048, 1.0, 0.0, 1.0, 1.0)  # type: ignore[no-untyped-call]
+        Fire.apply(values, channels, channels, Neuron(2048, 1.0, 1.0, 1.0))  # type: ignore[no-untyped-call]
         Filter.apply(values, torch.ones(1, 1))  # type: ignore[no-untyped-call]
     except Exception as error:  # a compiler can fail in any way
         reason = " ".join(f"{type(error).__name__}: {error}".split())

@@ -1,5 +1,6 @@
 """Batch norm in training as one gain and one shift for each channel, with the gradient through its statistics."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numba
@@ -26,25 +27,72 @@ def _sums(values: Floats, sums: NDArray[np.float64]) -> None:
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _line(values: Floats, offset: Floats, slope: Floats, result: Floats) -> None:
-    """``offset + slope * values``, with [channels] and [samples, steps, channels]."""
+def _add_line(values: Floats, offset: Floats, slope: Floats, result: Floats) -> None:
+    """Add ``offset + slope * values`` to the result, with [channels] and [samples, steps, channels]."""
     samples, steps, channels = values.shape
     for sample in numba.prange(samples):
         for step in range(steps):
             for channel in range(channels):
-                result[sample, step, channel] = offset[channel] + slope[channel] * values[sample, step, channel]
+                result[sample, step, channel] += offset[channel] + slope[channel] * values[sample, step, channel]
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What a batch norm takes from its values, all processes' values being one batch; in NumPy, which is quicker on so few numbers.
+
+    With mean ``m`` and variance ``s`` of n values, ``gain = weight / sqrt(s + epsilon)`` and ``shift = bias - gain * m``.
+
+    Attributes:
+        count: values of a channel.
+        mean: [channels].
+        variance: [channels], of all values; not the unbiased one.
+        root: ``1 / sqrt(variance + epsilon)``.
+        gain: [channels].
+        shift: [channels].
+    """
+
+    count: int
+    mean: Floats
+    variance: Floats
+    root: Floats
+    gain: Floats
+    shift: Floats
+
+    @classmethod
+    def of(cls, values: Floats, weight: Floats, bias: Floats, epsilon: float) -> "Statistics":
+        """Take them from values [samples, steps, channels]."""
+        samples, steps, channels = values.shape
+        # In float64: the variance is a difference of two sums, which float32 would not survive. The last number is the count.
+        sums = np.zeros((samples, 2, channels))
+        _sums(values, sums)
+        message = np.append(sums.sum(0).ravel(), samples * steps)
+        if distributed.size() > 1:
+            message = distributed.total(torch.from_numpy(message)).numpy()
+        mean, squares = message[:-1].reshape(2, channels) / message[-1]
+        variance = np.maximum(squares - mean * mean, 0)
+        mean, variance, root = (a.astype(values.dtype) for a in (mean, variance, 1 / np.sqrt(variance + epsilon)))
+        gain = weight * root
+        return cls(int(message[-1]), mean, variance, root, gain, bias - gain * mean)
+
+    def backward(
+        self, values: Floats, weight: Floats, grad_gain: Floats, grad_shift: Floats, grad: Floats
+    ) -> tuple[Floats, Floats]:
+        """Add to ``grad`` what the values change through gain and shift; returns the gradients of weight and bias."""
+        grad_gain = grad_gain - self.mean * grad_shift
+        of_variance = -0.5 * weight * self.root**3 * grad_gain
+        of_mean = -self.gain * grad_shift
+        line = np.stack([of_mean - 2 * self.mean * of_variance, 2 * of_variance]) / self.count
+        if distributed.size() > 1:  # every process's values move the statistics that all processes use
+            line = distributed.total(torch.from_numpy(line)).numpy()
+        _add_line(values, *line.astype(values.dtype), grad)
+        return grad_gain * self.root, grad_shift
 
 
 class Affine(torch.autograd.Function):
-    """The gain and the shift with which a batch norm maps values, all processes' values being one batch.
-
-    With mean ``m`` and variance ``s`` of n values, ``gain = weight / sqrt(s + epsilon)`` and ``shift = bias - gain * m``.
-    """
+    """The gain and the shift with which a batch norm maps values; see :class:`Statistics`."""
 
     @staticmethod
-    def forward(
-        ctx: Any, values: Tensor, weight: Tensor, bias: Tensor, epsilon: float
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor, int]:
+    def forward(ctx: Any, values: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Statistics]:
         """Take the statistics.
 
         Args:
@@ -55,34 +103,19 @@ class Affine(torch.autograd.Function):
             epsilon: added to the variance.
 
         Returns:
-            Gain, shift, mean and variance [channels], and the number of values of a channel. Mean and variance have no gradient.
+            Gain and shift [channels], and the statistics, which have no gradient.
         """
-        samples, steps, channels = values.shape
         values = values.contiguous()
-        # In float64: the variance is a difference of two sums, which float32 would not survive. The last number is the count.
-        sums = torch.zeros(samples, 2, channels, dtype=torch.float64)
-        _sums(values.detach().numpy(), sums.numpy())
-        message = torch.cat([sums.sum(0).flatten(), torch.tensor([samples * steps], dtype=torch.float64)])
-        *_, count = message = distributed.total(message)
-        mean, squares = (message[:-1] / count).reshape(2, channels)
-        variance = (squares - mean * mean).clamp_(min=0)
-        root = torch.rsqrt(variance + epsilon)
-        mean, variance, root = (tensor.to(values.dtype) for tensor in (mean, variance, root))
-        gain = weight * root
-        ctx.save_for_backward(values, weight, mean, root)
-        ctx.count = float(count)
-        ctx.mark_non_differentiable(mean, variance)
-        return gain, bias - gain * mean, mean, variance, int(count)
+        statistics = Statistics.of(values.detach().numpy(), weight.detach().numpy(), bias.detach().numpy(), epsilon)
+        ctx.save_for_backward(values, weight)
+        ctx.statistics = statistics
+        return torch.from_numpy(statistics.gain), torch.from_numpy(statistics.shift), statistics
 
     @staticmethod
-    def backward(ctx: Any, grad_gain: Tensor, grad_shift: Tensor, *_: None) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad_gain: Tensor, grad_shift: Tensor, _: None) -> tuple[Tensor | None, ...]:
         """The gradients of values, weight and bias."""
-        values, weight, mean, root = ctx.saved_tensors
-        grad_gain = grad_gain - mean * grad_shift
-        of_variance = -0.5 * weight * root**3 * grad_gain
-        of_mean = -weight * root * grad_shift
-        # Every process's values move the statistics that all processes use.
-        offset, slope = distributed.total(torch.stack([of_mean - 2 * mean * of_variance, 2 * of_variance])) / ctx.count
-        grad = torch.empty_like(values)
-        _line(values.numpy(), offset.numpy(), slope.numpy(), grad.numpy())
-        return grad, grad_gain * root, grad_shift, None
+        values, weight = ctx.saved_tensors
+        grad = torch.zeros_like(values)
+        arrays = [tensor.numpy() for tensor in (values, weight, grad_gain, grad_shift, grad)]
+        of_weight, of_bias = ctx.statistics.backward(*arrays)
+        return grad, torch.from_numpy(of_weight), torch.from_numpy(of_bias), None

@@ -8,6 +8,7 @@ the specification.
 """
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numba
@@ -15,6 +16,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from training.kernels.affine import Statistics
 
 Floats = NDArray[np.float32]
 
@@ -28,7 +31,7 @@ _SCALE, _UNIT, _ONE, _ZERO, _HALF = (np.float32(number) for number in (STATE_SCA
 # exp as in S. Moshier's Cephes 2.2, single/expf.c: a multiple of ln 2 is taken off, in two parts, the first with so few digits that its
 # products are exact; a minimax polynomial does the rest. Relative error below 2e-7.
 _LOG2_E, _LN2_HIGH, _LN2_LOW = (np.float32(number) for number in (1.44269504088896341, 0.693359375, -2.12194440e-4))
-_LEAST = np.float32(-87)
+_LEAST = np.float32(-40)  # exp(-40) is 4e-18: a surrogate below it is zero, before products become subnormal, which are slow
 _EXPONENT_BIAS, _MANTISSA_BITS = np.int32(127), np.int32(23)
 _C7, _C6, _C5, _C4, _C3, _C2 = (
     np.float32(number)
@@ -105,31 +108,69 @@ def _backward(
     """
     samples, steps, neurons = voltage.shape
     for sample in numba.prange(samples):
+        for step in range(steps):  # in the order of memory, which fetches it ahead; the way back finds it in the cache
+            for neuron in range(neurons):
+                exponent = -abs(voltage[sample, step, neuron] - threshold) / width
+                surrogate = height * _exp(exponent) * grad_spikes[sample, step, neuron]
+                grad[sample, step, neuron] = surrogate if exponent > _LEAST else _ZERO
         total = np.zeros(neurons, np.float32)
         for step in range(steps - 1, -1, -1):
             for neuron in range(neurons):
-                surrogate = height * _exp(-abs(voltage[sample, step, neuron] - threshold) / width)
-                total[neuron] = keep * total[neuron] + surrogate * grad_spikes[sample, step, neuron]
+                total[neuron] = keep * total[neuron] + grad[sample, step, neuron]
                 grad[sample, step, neuron] = total[neuron] * gain[neuron]
                 grad_gain[sample, neuron] += total[neuron] * values[sample, step, neuron]
                 grad_shift[sample, neuron] += total[neuron]
+
+
+@dataclass(frozen=True)
+class Neuron:
+    """SLAYER's neuron in numbers.
+
+    Attributes:
+        decay: voltage decay, of 4096.
+        threshold: in the current's unit, with what SLAYER adds so that its ``>=`` is the chip's ``>``.
+        width: decay length of the surrogate gradient, in the current's unit.
+        height: surrogate gradient at the threshold.
+    """
+
+    decay: int
+    threshold: float
+    width: float
+    height: float
+
+    @property
+    def keep(self) -> float:
+        """Share of the voltage that a step leaves."""
+        return 1 - self.decay / 4096
+
+    def forward(self, values: Floats, gain: Floats, shift: Floats) -> tuple[Floats, Floats]:
+        """Spikes and voltages before the reset, of currents ``gain * values + shift``; all [samples, steps, neurons]."""
+        voltage, spikes = (torch.empty(values.shape).numpy() for _ in range(2))  # torch's memory is used again
+        limit = math.ceil(self.threshold * STATE_SCALE)
+
+        def run(kind: type) -> Floats:
+            largest: Floats = _forward(values, gain, shift, self.keep, kind(limit), kind, voltage, spikes)
+            return largest
+
+        largest = float(run(np.int32).max(initial=0.0))
+        if largest * STATE_SCALE * min(values.shape[1], 4096 / self.decay) >= _NARROW:  # a state may have left 32 bits
+            run(np.int64)
+        return spikes, voltage
+
+    def backward(self, grad_spikes: Floats, values: Floats, gain: Floats, voltage: Floats) -> tuple[Floats, Floats, Floats]:
+        """Gradients of values [samples, steps, neurons], of gain and of shift [neurons]."""
+        grad = torch.empty(values.shape).numpy()
+        sums = np.zeros((2, values.shape[0], values.shape[2]), np.float32)
+        numbers = (np.float32(number) for number in (self.keep, self.threshold, self.width, self.height))
+        _backward(grad_spikes, values, gain, voltage, *numbers, grad, *sums)
+        return grad, *sums.sum(1)
 
 
 class Fire(torch.autograd.Function):
     """Spikes of LIF neurons on ``gain * values + shift``, with SLAYER's surrogate gradient, which ignores resets."""
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        values: Tensor,
-        gain: Tensor,
-        shift: Tensor,
-        decay: int,
-        threshold: float,
-        epsilon: float,
-        width: float,
-        height: float,
-    ) -> Tensor:
+    def forward(ctx: Any, values: Tensor, gain: Tensor, shift: Tensor, neuron: Neuron) -> Tensor:
         """Integrate and fire.
 
         Args:
@@ -137,39 +178,46 @@ class Fire(torch.autograd.Function):
             values: float32 [samples, steps, neurons].
             gain: float32 [neurons].
             shift: float32 [neurons].
-            decay: voltage decay, of 4096.
-            threshold: in the current's unit.
-            epsilon: what SLAYER adds to the threshold, so that its ``>=`` is the chip's ``>``.
-            width: decay length of the surrogate gradient, in the current's unit.
-            height: surrogate gradient at the threshold.
+            neuron: how it leaks and fires.
 
         Returns:
             float32 of the same shape, 0 and 1.
         """
-        values = values.contiguous()
-        voltage, spikes = torch.empty_like(values), torch.empty_like(values)
-        arrays = [tensor.detach().numpy() for tensor in (values, gain.contiguous(), shift.contiguous())]
-        keep, limit = 1 - decay / 4096, math.ceil((threshold + epsilon) * STATE_SCALE)
-
-        def run(kind: type) -> Floats:
-            largest: Floats = _forward(*arrays, keep, kind(limit), kind, voltage.numpy(), spikes.numpy())
-            return largest
-
-        largest = float(run(np.int32).max(initial=0.0))
-        if largest * STATE_SCALE * min(values.shape[1], 4096 / decay) >= _NARROW:  # a state may have left 32 bits
-            run(np.int64)
-        ctx.save_for_backward(values, gain, voltage)
-        ctx.parameters = (keep, threshold + epsilon, width, height)
-        return spikes
+        values, gain = values.contiguous(), gain.contiguous()
+        spikes, voltage = neuron.forward(*(tensor.detach().numpy() for tensor in (values, gain, shift.contiguous())))
+        ctx.save_for_backward(values, gain)
+        ctx.neuron, ctx.voltage = neuron, voltage
+        return torch.from_numpy(spikes)
 
     @staticmethod
     def backward(ctx: Any, grad_spikes: Tensor) -> tuple[Tensor | None, ...]:
         """The gradients of values, gain and shift."""
-        values, gain, voltage = ctx.saved_tensors
-        grad = torch.empty_like(voltage)
-        sums = torch.zeros(2, voltage.shape[0], voltage.shape[2])
-        arrays = [tensor.contiguous().numpy() for tensor in (grad_spikes, values, gain, voltage)]
-        parameters = [np.float32(parameter) for parameter in ctx.parameters]
-        _backward(*arrays, *parameters, grad.numpy(), *sums.numpy())
-        grad_gain, grad_shift = sums.sum(1)
-        return grad, grad_gain, grad_shift, None, None, None, None, None
+        values, gain = ctx.saved_tensors
+        grads = ctx.neuron.backward(grad_spikes.contiguous().numpy(), values.numpy(), gain.numpy(), ctx.voltage)
+        return *(torch.from_numpy(grad) for grad in grads), None
+
+
+class NormaliseAndFire(torch.autograd.Function):
+    """:class:`Fire` on batch-normalised values: what Affine and Fire give together, with one pass less over the gradient."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, values: Tensor, weight: Tensor, bias: Tensor, epsilon: float, neuron: Neuron
+    ) -> tuple[Tensor, Statistics]:
+        """Take the statistics, integrate and fire; arguments as in :class:`Affine` and :class:`Fire`."""
+        values = values.contiguous()
+        array = values.detach().numpy()
+        statistics = Statistics.of(array, weight.detach().numpy(), bias.detach().numpy(), epsilon)
+        spikes, voltage = neuron.forward(array, statistics.gain, statistics.shift)
+        ctx.save_for_backward(values, weight)
+        ctx.neuron, ctx.statistics, ctx.voltage = neuron, statistics, voltage
+        return torch.from_numpy(spikes), statistics
+
+    @staticmethod
+    def backward(ctx: Any, grad_spikes: Tensor, _: None) -> tuple[Tensor | None, ...]:
+        """The gradients of values, weight and bias."""
+        values, weight = (tensor.numpy() for tensor in ctx.saved_tensors)
+        statistics: Statistics = ctx.statistics
+        grad, of_gain, of_shift = ctx.neuron.backward(grad_spikes.contiguous().numpy(), values, statistics.gain, ctx.voltage)
+        grads = grad, *statistics.backward(values, weight, of_gain, of_shift, grad)
+        return *(torch.from_numpy(grad) for grad in grads), None, None
