@@ -16,9 +16,9 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import machine
 from benchmarks.measure import Settings
 from benchmarks.tables import show
+from neuro_deploy import machine
 from neuro_deploy.files import write_atomically
 
 RESULTS = Path(__file__).parent / "results"

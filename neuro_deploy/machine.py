@@ -1,4 +1,4 @@
-"""On what a result was measured."""
+"""The machine that a result is measured on."""
 
 import os
 import platform
