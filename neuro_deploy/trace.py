@@ -1,6 +1,6 @@
 """What a backend returns: every spike of a run and the read-out, in the same form whoever ran it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,17 @@ class Trace:
     def samples(self) -> int:
         """Number of samples."""
         return int(self.readout.shape[0])
+
+    def first(self, number: int) -> "Trace":
+        """The first samples alone; the times stay those of the whole run."""
+        return replace(
+            self,
+            input=self.input[:number],
+            populations={name: spikes[:number] for name, spikes in self.populations.items()},
+            layers=None if self.layers is None else tuple(layer[:number] for layer in self.layers),
+            readout=self.readout[:number],
+            label=self.label[:number],
+        )
 
     @property
     def accuracy(self) -> float:

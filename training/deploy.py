@@ -12,7 +12,7 @@ from neuro_deploy.graph import INPUT, Graph, Population, Projection
 from neuro_deploy.loihi.limits import THRESHOLD_MAX
 from neuro_deploy.netx import Description
 from training.checkpoint import Checkpoint, read
-from training.network import Deployed, Network
+from training.network import Deployed, Memory, Network
 
 READOUT = "readout"
 """Name of the read-out's population in the graph."""
@@ -54,6 +54,17 @@ def describe(checkpoint: Checkpoint) -> Description:
         offset=config.encoder.offset,
         steps=checkpoint.steps,
     )
+
+
+def memories(checkpoint: Checkpoint) -> list[tuple[str, str, NDArray[np.float64]]]:
+    """The Legendre memories: of each the population that writes, the one that stands for it, its impulse response [order, theta]."""
+    network = checkpoint.network()
+    found = []
+    for name, population in network.spiking():
+        for part in map(network.linear, population.reads):
+            if isinstance(part, Memory):
+                found.append((part.source, name, part.weight[: part.order].double().numpy()))
+    return found
 
 
 def _projections(network: Network, target: str, parts: Deployed) -> list[Projection]:

@@ -1,0 +1,74 @@
+"""Weights and voltages against what their fixed-point numbers can hold."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuro_deploy.chain import Chain, Layer, Segment
+from neuro_deploy.loihi.bounds import current_bounds, voltage_bounds
+from neuro_deploy.loihi.limits import STATE_MAX, WEIGHT_MIN_MIXED, WEIGHT_STEP_MIXED
+from neuro_deploy.report.views import Box, Ranges
+from neuro_deploy.semantics import FRACTION_BITS, run_layer
+from neuro_deploy.trace import Trace
+
+UNIT = 1 << FRACTION_BITS
+"""Voltages are shown in the unit of the weights and thresholds."""
+
+QUANTILES = (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)
+
+
+def ranges(chain: Chain, trace: Trace, samples: int, steps: int, message_bits: int) -> Ranges:
+    """Magnitudes of the weights and voltages of each computing population.
+
+    Args:
+        chain: the network.
+        trace: a run of it, with layers.
+        samples: how many of its samples the voltages are of, from the first.
+        steps: T; the voltages are of these steps, without the silence that follows.
+        message_bits: bits of the graded input.
+    """
+    assert trace.layers is not None
+    injected = trace.input[:samples]
+    weights, voltages = [], []
+    for index, layer in enumerate(chain.layers):
+        source = injected if index == 0 else trace.layers[index - 1][:samples]
+        reached = run_layer(layer, source, keep_voltages=True).voltages
+        assert reached is not None
+        bound = _bound(chain, index, steps, message_bits)
+        for segment in _computing(layer):
+            here = slice(segment.start, segment.stop)
+            weights.append(_box(segment.name, layer.weight[here]))
+            model_time = reached[:, index + 1 : index + 1 + steps, here] / UNIT
+            threshold = layer.threshold if segment.role == "compute" else None
+            voltages.append(_box(segment.name, model_time, threshold, float(bound[here].max() / UNIT)))
+    return Ranges(
+        weights=tuple(weights),
+        weight_step=WEIGHT_STEP_MIXED,
+        weight_limit=-WEIGHT_MIN_MIXED,
+        voltages=tuple(voltages),
+        voltage_step=1 / UNIT,
+        voltage_limit=STATE_MAX / UNIT,
+        samples=samples,
+    )
+
+
+def _bound(chain: Chain, index: int, steps: int, message_bits: int) -> NDArray[np.int64]:
+    """What no voltage of a layer can exceed, whatever the input, int64 [neurons]."""
+    layer = chain.layers[index]
+    current = current_bounds(chain, index, message_bits, bias_always=True)
+    if layer.voltage_decay == 0:  # a read-out adds up all steps
+        return steps * np.maximum(-current[0], current[1])
+    low, high = voltage_bounds(layer, current, steps)
+    return np.maximum(-low, high)
+
+
+def _computing(layer: Layer) -> Iterator[Segment]:
+    return (segment for segment in layer.segments if segment.role in ("compute", "readout"))
+
+
+def _box(name: str, values: NDArray[np.generic], threshold: int | None = None, bound: float | None = None) -> Box:
+    """Quantiles of the magnitudes of the values that are not zero."""
+    magnitudes = np.abs(values[values != 0])
+    quantiles = tuple(np.quantile(magnitudes, QUANTILES).tolist()) if magnitudes.size else None
+    return Box(name=name, quantiles=quantiles, zeros=1 - magnitudes.size / values.size, threshold=threshold, bound=bound)
