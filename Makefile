@@ -32,8 +32,8 @@ simulate: env  ## Run the exported network, SAMPLES of it in stock Lava
 check: env  ## Compare every spike of the backends; name the first that differs
 	$(RUN) neuro-deploy check $(NETWORK) --lava-samples $(SAMPLES)
 
-report: env  ## Write the report of CONFIG
-	$(RUN) neuro-deploy report $(CONFIG)
+report: env  ## Write the report of CONFIG; what it needs and is not there is run
+	$(RUN) neuro-deploy report $(CONFIG) --lava-samples $(SAMPLES)
 
 test: env  ## Run the tests, without the slow ones; those with PYTEST_ARGS='-m slow'
 	$(RUN) python -m pytest $(PYTEST_ARGS)

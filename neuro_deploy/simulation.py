@@ -16,14 +16,14 @@ from neuro_deploy.check import Comparison, compare
 from neuro_deploy.counts import Totals, count
 from neuro_deploy.errors import InputError, ModelFileError
 from neuro_deploy.files import write_atomically
-from neuro_deploy.inputs import encode
+from neuro_deploy.inputs import encode, fingerprint
 from neuro_deploy.netx import Network
 from neuro_deploy.trace import Trace
 
 REFERENCE = "integer"
 """The backend that all others are compared with."""
 
-RESULT_FORMAT = 1
+RESULT_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class Simulation:
     Attributes:
         config: name of the network's configuration.
         net_sha256: of the NetX file.
+        data_sha256: of the samples that the reference ran, see :func:`neuro_deploy.inputs.fingerprint`.
         neurons: computing neurons, and all neurons of the chain.
         unquantised_accuracy: of the model with real-valued weights on as many samples as the reference ran, or None.
         backends: in the order in which they ran.
@@ -64,6 +65,7 @@ class Simulation:
 
     config: str
     net_sha256: str
+    data_sha256: str
     neurons: tuple[int, int]
     unquantised_accuracy: float | None
     backends: tuple[BackendResult, ...]
@@ -126,9 +128,15 @@ def simulate(
             comparisons.append(compare(reference, trace, segments))
     total = sum(layer.size for layer in network.chain.layers)
     compute = sum(s.size for layer in network.chain.layers for s in layer.segments if s.role in ("compute", "readout"))
-    manifest = network.manifest
+    number = results[0].samples
     return Simulation(
-        manifest.config, manifest.sha256.net, (compute, total), unquantised_accuracy, tuple(results), tuple(comparisons)
+        config=network.manifest.config,
+        net_sha256=network.manifest.sha256.net,
+        data_sha256=fingerprint(samples[:number], labels[:number]),
+        neurons=(compute, total),
+        unquantised_accuracy=unquantised_accuracy,
+        backends=tuple(results),
+        comparisons=tuple(comparisons),
     )
 
 

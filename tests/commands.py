@@ -48,7 +48,7 @@ def run(*arguments: object) -> int:
 def make(folder: Path) -> None:
     """Train and export in a folder."""
     (folder / "tiny.toml").write_text(CONFIG)
-    with _inside(folder):
+    with inside(folder):
         assert run("train", "tiny.toml") == 0
         assert run("export", "tiny.toml") == 0
 
@@ -67,7 +67,8 @@ def _one_thread() -> Iterator[None]:
 
 
 @contextmanager
-def _inside(folder: Path) -> Iterator[None]:
+def inside(folder: Path) -> Iterator[None]:
+    """Work in a folder."""
     before = Path.cwd()
     os.chdir(folder)
     try:

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks import __main__ as bench
-from benchmarks import machine, tables
+from benchmarks import tables
 from benchmarks.measure import (
     Comparison,
     Curve,
@@ -23,6 +23,7 @@ from benchmarks.measure import (
     require,
     rounded,
 )
+from neuro_deploy import machine
 
 SETTINGS = Settings(Path("none.net"), 3, True)
 

@@ -278,7 +278,11 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "check none.net": ("none.net: no such file",),
     f"check {MODEL} --samples 100000": ("100000 samples asked for",),
     "report nothing": ("config nothing",),
-    "report digits": ("runs/digits/simulation.json: no such file: simulate first",),
+    "report digits": ("netx_models/digits.net: no such file",),
+    "report tiny.toml --samples 100000": ("100000 samples asked for",),
+    "report tiny.toml --table nothing": ("cost table 'nothing' is unknown",),
+    "report tiny.toml --table nothing.toml": ("nothing.toml", "No such file"),
+    "compare": ("Missing argument".lower()[:3],),
 }
 
 

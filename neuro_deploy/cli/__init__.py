@@ -9,7 +9,7 @@ from typing import NoReturn
 import typer
 
 from neuro_deploy.cli.exports import export
-from neuro_deploy.cli.reports import report
+from neuro_deploy.cli.reports import compare, report
 from neuro_deploy.cli.setup import doctor
 from neuro_deploy.cli.simulations import check, simulate
 from neuro_deploy.cli.trainings import sweep, train
@@ -20,7 +20,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Train a Spiking LMUFormer, deploy it to NetX, and prove that not one spike is lost on the way.",
 )
-for _verb in (train, export, simulate, check, sweep, report, doctor):
+for _verb in (train, export, simulate, check, sweep, report, compare, doctor):
     app.command()(_verb)
 
 

@@ -1,17 +1,139 @@
-"""Show what was measured before."""
+"""Put what was run into a report, and compare reports."""
 
-from neuro_deploy.cli.common import RUNS, ConfigName, console
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from neuro_deploy.cli.common import MODELS, RUNS, ConfigName, console
+from neuro_deploy.cli.simulations import BrianSamples, LavaSamples, TimeLimit, run_all
+from neuro_deploy.cli.workbench import Workbench
+
+if TYPE_CHECKING:
+    from neuro_deploy.report.collect import Subject
+    from neuro_deploy.report.model import Backend
+    from neuro_deploy.simulation import Simulation
+
+SIMULATION = "simulation.json"
+"""What a simulation leaves in runs/CONFIG."""
 
 
-def report(config: ConfigName) -> None:
-    """Show the training log and the last simulation of CONFIG."""
-    from neuro_deploy.report.tables import simulation_tables, training_table
-    from neuro_deploy.simulation import load_result
+def report(
+    config: ConfigName,
+    samples: Annotated[int | None, typer.Option(min=1, help="First test samples to report on; all if not given.")] = None,
+    lava_samples: LavaSamples = 16,
+    brian_samples: BrianSamples = 2,
+    tables: Annotated[
+        list[str],
+        typer.Option("--table", metavar="FILE.toml", help="A cost table of your own beside those that come along; repeat."),
+    ] = [],  # noqa: B006 (typer makes a new list)
+    time_limit: TimeLimit = 120.0,
+) -> None:
+    """Write runs/CONFIG/report.html and report.json: counts, time and energy of all backends side by side, and figures.
+
+    Shows the training log too. The last simulation is used if it is of the same network and samples; otherwise all backends run.
+    """
+    from neuro_deploy.energy.tables import load_table, names
+    from neuro_deploy.report.collect import collect
+    from neuro_deploy.report.store import save
+    from neuro_deploy.report.tables import training_table
+    from neuro_deploy.report.terminal import report_tables
+    from neuro_deploy.simulation import save_result
     from training.config import load
     from training.log import read_log
 
-    folder = RUNS / load(config).name
-    log = read_log(folder)
-    if log:
+    name = load(config).name
+    if log := read_log(RUNS / name):
         console.print(training_table(log))
-    console.print(simulation_tables(load_result(folder / "simulation.json")))
+    workbench = Workbench(MODELS / f"{name}.net", time_limit)
+    costs = {table: load_table(table) for table in (*names(), *tables)}  # first: a mistake in them shall not take minutes
+    number = samples or len(workbench.labels)
+    subject = _subject(workbench, number)
+    few = {"lava": lava_samples, "brian2loihi": brian_samples}
+    simulation = _last(workbench, number)
+    if simulation is None:
+        _, simulation = run_all(workbench.network.net, number, few, time_limit, unquantised=True)
+        save_result(simulation, RUNS / name / SIMULATION)
+    found = collect(subject, simulation, costs, _others(workbench, simulation))
+    page, values = save(found, RUNS / name)
+    console.print(report_tables(found))
+    console.print(f"wrote {page} and {values}")
+    if not simulation.equal:
+        raise typer.Exit(1)
+
+
+def compare(
+    reports: Annotated[list[Path], typer.Argument(metavar="A.json B.json ...", help="Two or more report.json.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    different_data: Annotated[
+        bool, typer.Option("--different-data", help="Go on where the reports are of different samples.")
+    ] = False,
+) -> None:
+    """Put reports side by side: every number, and its difference to the first report's."""
+    from neuro_deploy.report import compare as comparing
+    from neuro_deploy.report.store import load
+    from neuro_deploy.report.terminal import comparison_table
+
+    comparison = comparing.compare([(path, load(path)) for path in reports], different_data)
+    if as_json:
+        console.print_json(json.dumps(comparing.as_json(comparison)))
+    else:
+        console.print(comparison_table(comparison))
+
+
+def _subject(workbench: Workbench, number: int) -> "Subject":
+    """The network with its first samples and its memories."""
+    from neuro_deploy.report.collect import Response, Subject
+    from training.checkpoint import read
+    from training.deploy import memories
+
+    checkpoint = read(workbench.network.require_checkpoint())
+    samples, labels = workbench.first(number)
+    responses = [Response(*memory) for memory in memories(checkpoint)]
+    return Subject(workbench.network, checkpoint.config.data.name, samples, labels, responses)
+
+
+def _others(workbench: Workbench, simulation: "Simulation") -> "list[Backend]":
+    """Rows of what is no exact backend: the machine's own torch, and what this machine has not got."""
+    from neuro_deploy import extras
+    from neuro_deploy.backends import BACKENDS, loihi2
+    from neuro_deploy.backends.host import HOSTS
+    from neuro_deploy.errors import BackendError
+    from neuro_deploy.report.rows import absent, host
+
+    ran = {result.backend for result in simulation.backends}
+    rows = []
+    for name, entry in BACKENDS.items():
+        if entry.checked and entry.package is not None and name not in ran:
+            there = extras.present(entry.package)
+            reason = "it was not there when simulation.json was made: simulate again" if there else extras.advice(entry.package)
+            rows.append(absent(name, entry.about, reason))
+    if (missing := loihi2.missing()) is not None:
+        rows.append(absent("loihi2", BACKENDS["loihi2"].about, missing))
+    for name in HOSTS:
+        console.print(f"{name} ...", style="dim")
+        try:
+            rows += map(host, workbench.time(name))
+        except BackendError as error:
+            rows.append(absent(name, "the models in torch on this machine", str(error)))
+    return rows
+
+
+def _last(workbench: Workbench, number: int) -> "Simulation | None":
+    """The last simulation, if it is of this network and its first samples.
+
+    Raises:
+        ModelFileError: there is a file, and it is no simulation.
+    """
+    from neuro_deploy.inputs import fingerprint
+    from neuro_deploy.simulation import load_result
+
+    path = RUNS / workbench.network.manifest.config / SIMULATION
+    if not path.exists():
+        return None
+    last = load_result(path)
+    wanted = (workbench.network.manifest.sha256.net, fingerprint(*workbench.first(number)))
+    fits = (last.net_sha256, last.data_sha256) == wanted
+    console.print(f"{path} is of {'this network and these samples: used' if fits else 'others: simulated again'}", style="dim")
+    return last if fits else None

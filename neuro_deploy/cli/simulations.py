@@ -59,7 +59,7 @@ def simulate(
     if trace is not None:
         raise ConfigError("--trace needs --backend: it saves the spikes of one backend")
     with workers(jobs, cluster) as parts:
-        workbench, simulation = _run_all(model, samples, few, time_limit, unquantised=True, parts=parts)
+        workbench, simulation = run_all(model, samples, few, time_limit, unquantised=True, parts=parts)
     path = RUNS / workbench.network.manifest.config / "simulation.json"
     save_result(simulation, path)
     console.print(simulation_tables(simulation))
@@ -80,7 +80,7 @@ def check(
     from neuro_deploy.report.tables import check_table
 
     few = {"lava": lava_samples, "brian2loihi": brian_samples}
-    _, simulation = _run_all(model, samples, few, time_limit, unquantised=False)
+    _, simulation = run_all(model, samples, few, time_limit, unquantised=False)
     console.print(check_table(simulation.comparisons, every_population=True))
     _exit_unless_equal(simulation)
 
@@ -117,7 +117,7 @@ def _time(model: Path, name: str) -> None:
     console.print(hosts_table(Workbench(model).time(name), str(model)))
 
 
-def _run_all(
+def run_all(
     model: Path, samples: int | None, few: Mapping[str, int], time_limit: float, unquantised: bool, parts: int = 1
 ) -> tuple[Workbench, Any]:
     """All backends on the samples, those that need seconds for each on the first few."""

@@ -33,7 +33,7 @@ def simulation_tables(simulation: Simulation) -> RenderableType:
 def backends_table(results: Sequence[BackendResult], title: str) -> Table:
     """One row for each backend; events are means of one sample."""
     names = ("backend", "samples", "accuracy\n%", "spikes", "relay\nspikes", "SynOps", "relay\nSynOps", "steps", "seconds")
-    table = _table(title, names, left=("backend",))
+    table = plain_table(title, names, left=("backend",))
     table.caption = (
         "Counted, per sample: spikes of the model's neurons; relay: of taps, relays and bias neurons; synaptic operations; steps.\n"
         "Measured: seconds of all samples, without start-up. '-': this backend runs the model, which has no relays."
@@ -54,7 +54,7 @@ def backends_table(results: Sequence[BackendResult], title: str) -> Table:
 
 def hosts_table(runs: Sequence[HostRun], title: str) -> RenderableType:
     """The models on a device of this machine, one row for each mode."""
-    table = _table(
+    table = plain_table(
         title, ("device", "model", "mode", "latency\nms", "inferences\n/s", "energy\nmJ"), left=("device", "model", "mode")
     )
     for run in runs:
@@ -76,7 +76,7 @@ def _number(quantity: Quantity, factor: float = 1.0) -> str:
 def check_table(comparisons: Sequence[Comparison], every_population: bool = False) -> RenderableType:
     """The reference check: one row for each backend, or for each of its populations."""
     names = ("backend", "population", "compared", "spikes", "mismatching")
-    table = _table("reference check", names, left=("backend", "population"))
+    table = plain_table("reference check", names, left=("backend", "population"))
     for comparison in comparisons:
         rows = comparison.rows
         if every_population:
@@ -120,7 +120,7 @@ def rates(populations: Mapping[str, float]) -> Text:
 def training_table(epochs: Sequence[Mapping[str, Any]]) -> Table:
     """The log of a training, at most a dozen of its epochs."""
     names = ("epoch", "weights", "loss", "training\naccuracy %", "validation\naccuracy %", "firing\n%", "seconds")
-    table = _table("training", names, left=("weights",))
+    table = plain_table("training", names, left=("weights",))
     table.caption = (
         "Validation: with the deployed integers. Firing: spikes in 100 neuron-steps, mean of the populations, likewise."
     )
@@ -143,7 +143,7 @@ def sweep_table(results: Sequence[Mapping[str, Any]], config: str) -> Table:
     """The trainings of a sweep, one row each, in the order given."""
     keys = tuple(results[0]["settings"])
     names = (*keys, "validation\naccuracy %", "validation\nloss", "epoch", "parameters", "seconds")
-    table = _table(f"sweep of {config}", names)
+    table = plain_table(f"sweep of {config}", names)
     table.caption = "Best epoch of each, deployed integers on the validation split; '*': then the loss became NaN or infinite."
     for result in results:
         accuracy, loss, epoch = (result[key] for key in ("validation_accuracy", "validation_loss", "epoch"))
@@ -162,7 +162,7 @@ def chain_table(chain: Chain, manifest: Manifest) -> Table:
     """The layers of a chain: what its neurons are."""
     title = f"{manifest.config}: {chain.latency} layers, {manifest.steps} steps, gap {chain.gap}"
     names = ("layer", "type", "neurons", "synapses", "threshold", "compute", "tap", "relay", "bias")
-    table = _table(title, names, left=("type", "compute"))
+    table = plain_table(title, names, left=("type", "compute"))
     for index, layer in enumerate(chain.layers):
         sizes = {role: sum(s.size for s in layer.segments if s.role == role) for role in ("tap", "relay", "bias")}
         computing = ", ".join(f"{s.name} {s.size}" for s in layer.segments if s.role in ("compute", "readout"))
@@ -174,13 +174,13 @@ def chain_table(chain: Chain, manifest: Manifest) -> Table:
 
 def findings_table(findings: Sequence[Finding]) -> Table:
     """What the examination of the set-up found."""
-    table = _table("set-up", ("", "what", "found"), left=("", "what", "found"))
+    table = plain_table("set-up", ("", "what", "found"), left=("", "what", "found"))
     for finding in findings:
         table.add_row(Text("ok", style="green") if finding.good else Text("no", style="bold red"), finding.what, finding.found)
     return table
 
 
-def _table(title: str, names: Sequence[str], left: Sequence[str] = ()) -> Table:
+def plain_table(title: str, names: Sequence[str], left: Sequence[str] = ()) -> Table:
     """An empty table; numbers to the right, the columns in ``left`` to the left."""
     table = Table(
         title=title, title_justify="left", caption_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)

@@ -1,0 +1,152 @@
+"""From runs to a report: every number with its kind and source, every figure's data."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuro_deploy import machine
+from neuro_deploy.backends.fast import FastBackend
+from neuro_deploy.chain import Chain, Role
+from neuro_deploy.check import Comparison
+from neuro_deploy.counts import count
+from neuro_deploy.energy.tables import Table
+from neuro_deploy.inputs import encode
+from neuro_deploy.netx import Network
+from neuro_deploy.quantity import Quantity
+from neuro_deploy.report import observe
+from neuro_deploy.report.costs import benchmark, chips, energy_models, populations, replayed
+from neuro_deploy.report.model import Backend, Check, DataFacts, NetworkFacts, Report
+from neuro_deploy.report.ranges import ranges
+from neuro_deploy.report.rows import accuracy, simulated
+from neuro_deploy.report.views import Memory
+from neuro_deploy.simulation import Simulation
+
+SHOWN = 0
+"""The sample whose spikes are drawn: the first, so that nobody chose it."""
+
+VOLTAGE_SAMPLES = 8
+"""Samples whose voltages are looked at; they change little from sample to sample."""
+
+
+@dataclass(frozen=True)
+class Response:
+    """A Legendre memory: the population that writes, the one that stands for it, and its answer to a spike [order, theta]."""
+
+    source: str
+    target: str
+    values: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a report is of.
+
+    Attributes:
+        network: the exported network.
+        data: name of the data set.
+        samples: [samples, T, channels] of its test split.
+        labels: [samples].
+        memories: the network's Legendre memories.
+    """
+
+    network: Network
+    data: str
+    samples: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    memories: Sequence[Response]
+
+
+def collect(subject: Subject, simulation: Simulation, tables: Mapping[str, Table], others: Sequence[Backend]) -> Report:
+    """Bring everything together.
+
+    Events and figures are of one more run, on the fast backend, which the simulation has compared with the reference.
+
+    Args:
+        subject: network and data; as many samples as the simulation's reference ran.
+        simulation: all exact backends and their comparison, of the same network and samples.
+        tables: cost tables by name.
+        others: what else can run the network.
+    """
+    network, chain = subject.network, subject.network.chain
+    steps, message_bits = network.manifest.steps, network.manifest.input.message_bits
+    encoded = encode(subject.samples, network.manifest.input)
+    trace = FastBackend().run(network, encoded, subject.labels)
+    counts = count(trace, chain)
+    assert counts.chip is not None
+    exact = tuple(simulated(result) for result in simulation.backends)
+    modelled = chips(counts, chain, accuracy(trace.accuracy, trace.samples), steps, tables)
+    about = machine.describe()
+    return Report(
+        created=about["date"],
+        machine=f"{about['cpu']}, {about['cores']} cores, {about['system']}",
+        versions=about["versions"],
+        network=_facts(network),
+        data=DataFacts(name=subject.data, samples=trace.samples, sha256=simulation.data_sha256),
+        unquantised_accuracy=_unquantised(simulation),
+        backends=(*exact, *modelled, replayed(trace, chain), *others),
+        checks=tuple(_check(comparison) for comparison in simulation.comparisons),
+        counts=populations(counts.chip, chain, trace.samples),
+        energies=energy_models(counts, chain, tables),
+        benchmark=benchmark(counts, chain),
+        rates=counts.rates,
+        answers=observe.answers(observe.readouts(chain, trace, steps), subject.labels),
+        sample=observe.sample(trace, SHOWN, encoded),
+        memories=tuple(_memory(response, trace.populations) for response in subject.memories),
+        ranges=ranges(chain, trace, min(VOLTAGE_SAMPLES, trace.samples), steps, message_bits),
+    )
+
+
+def _facts(network: Network) -> NetworkFacts:
+    manifest = network.manifest
+    return NetworkFacts(
+        config=manifest.config,
+        net_sha256=manifest.sha256.net,
+        classes=manifest.classes,
+        steps=manifest.steps,
+        latency=manifest.latency,
+        gap=manifest.gap,
+        neurons=_neurons(network.chain),
+        synapses=sum(
+            int(np.count_nonzero(weight))
+            for layer in network.chain.layers
+            for weight in (layer.weight, layer.weight_rec)
+            if weight is not None
+        ),
+    )
+
+
+def _neurons(chain: Chain) -> dict[Role, int]:
+    found: dict[Role, int] = {}
+    for layer in chain.layers:
+        for segment in layer.segments:
+            found[segment.role] = found.get(segment.role, 0) + segment.size
+    return found
+
+
+def _memory(response: Response, populations: dict[str, NDArray[np.uint8]]) -> Memory:
+    writes, spikes = populations[response.source][SHOWN], populations[response.target][SHOWN]
+    return observe.memory(writes, spikes, response.values, (response.source, response.target))
+
+
+def _unquantised(simulation: Simulation) -> Quantity:
+    share = simulation.unquantised_accuracy
+    source = "right answers of the checkpoint with real-valued weights on the same samples"
+    if share is None:
+        return Quantity(None, "%", "counted", source, "the simulation was made without it")
+    return Quantity(100 * share, "%", "counted", source)
+
+
+def _check(comparison: Comparison) -> Check:
+    return Check(
+        backend=comparison.backend,
+        reference=comparison.reference,
+        samples=comparison.samples,
+        compared=comparison.compared,
+        spikes=sum(row.spikes for row in comparison.rows),
+        mismatches=comparison.mismatches,
+        readouts=comparison.readouts,
+        readout_mismatches=comparison.readout_mismatches,
+        first="" if comparison.first is None else str(comparison.first),
+    )
