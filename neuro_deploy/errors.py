@@ -25,6 +25,10 @@ class InputError(NeuroDeployError, ValueError):
     """A sample has the wrong shape, a NaN or a value outside the encoder's range."""
 
 
+class DatasetError(NeuroDeployError, ValueError):
+    """A data set is unknown, missing, damaged, or cannot be fetched."""
+
+
 class BackendError(NeuroDeployError, RuntimeError):
     """A backend is unknown, not installed, or died while running."""
 

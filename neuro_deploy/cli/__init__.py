@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import typer
 
+from neuro_deploy.cli import datasets
 from neuro_deploy.cli.exports import export
 from neuro_deploy.cli.reports import compare, report
 from neuro_deploy.cli.setup import doctor
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 for _verb in (train, export, simulate, check, sweep, report, compare, doctor):
     app.command()(_verb)
+app.add_typer(datasets.app, name="data")
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """Results as tables for the terminal."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from rich.text import Text
 from neuro_deploy.backends.host import HostRun
 from neuro_deploy.chain import Chain
 from neuro_deploy.check import Comparison, Row
+from neuro_deploy.datasets.catalogue import Dataset
 from neuro_deploy.doctor import Finding
 from neuro_deploy.manifest import Manifest
 from neuro_deploy.quantity import Quantity
@@ -187,4 +189,15 @@ def plain_table(title: str, names: Sequence[str], left: Sequence[str] = ()) -> T
     )
     for name in names:
         table.add_column(name, justify="left" if name in left else "right", overflow="fold")
+    return table
+
+
+def datasets_table(catalogue: Mapping[str, Dataset], folders: Mapping[str, Path]) -> Table:
+    """One row for each data set that can be had, and whether it is in its folder."""
+    names = ("name", "what", "licence", "checked by", "folder")
+    table = _table("data sets", names, left=names)
+    for name, dataset in catalogue.items():
+        folder = folders[name]
+        checked = "SHA-256" if all(file.sha256 or file.content_sha256 for file in dataset.files) else "size and structure only"
+        table.add_row(name, dataset.title, dataset.licence, checked, str(folder) if folder.is_dir() else "not there")
     return table

@@ -1,0 +1,69 @@
+"""Get data sets and see whether they are whole."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neuro_deploy.cli.common import console
+
+app = typer.Typer(help="Data sets: which there are, get them, and see whether they are whole.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="As 'data list' shows it; 'verify' takes any folder as well.")]
+Root = Annotated[
+    Path | None, typer.Option("--root", help="Folder of all data sets; $NEURO_DEPLOY_DATA or the user's cache if not given.")
+]
+
+
+@app.command("list")
+def show(root: Root = None) -> None:
+    """Show the data sets, and which of them are there."""
+    from neuro_deploy.datasets.catalogue import read_catalogue
+    from neuro_deploy.datasets.store import data_root, folder_of
+    from neuro_deploy.report.tables import datasets_table
+
+    place = data_root(root)
+    catalogue = read_catalogue()
+    console.print(datasets_table(catalogue, {name: folder_of(name, place) for name in catalogue}))
+
+
+@app.command()
+def fetch(
+    name: Name,
+    root: Root = None,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FILE", help="An archive that is there already, or the folder of the files."),
+    ] = None,
+) -> None:
+    """Download a data set, or go on with it, and unpack it; it is there as a whole or not at all."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from neuro_deploy.datasets import store
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(name, total=None)
+        place = store.data_root(root)
+        there = store.folder_of(name, place).exists()
+        folder = store.fetch(name, place, source, lambda have, total: progress.update(task, completed=have, total=total))
+    console.print(f"{name}: {'was there already:' if there else 'is in'} {folder}", soft_wrap=True)
+
+
+@app.command()
+def verify(name: Name, root: Root = None) -> None:
+    """Compare a data set with its checksums, or a folder in the layout of Speech Commands with its lists."""
+    from neuro_deploy.datasets import layouts, store
+    from neuro_deploy.datasets.catalogue import read_catalogue
+
+    if name not in read_catalogue() and Path(name).is_dir():
+        clips = layouts.speech_commands(Path(name))
+        words = len({clip.word for clip in clips})
+        parts = {split: sum(clip.split == split for clip in clips) for split in ("train", "validation", "test")}
+        shares = ", ".join(f"{split} {number:,}" for split, number in parts.items())
+        console.print(f"{name}: {words} words, {len(clips):,} clips: {shares}; structure only", soft_wrap=True)
+        return
+    place = store.data_root(root)
+    files = store.verify(name, place)
+    how = f"{files:,} files have their checksums" if files else "structure only: it was not put there by 'data fetch'"
+    console.print(f"{name}: {store.folder_of(name, place)}: {how}", soft_wrap=True)
