@@ -20,7 +20,8 @@ def encode(samples: ArrayLike, spec: InputSpec) -> NDArray[np.int32]:
         int32 [samples, T, channels], ``round((x - offset) * scale)`` with halves to even.
 
     Raises:
-        InputError: wrong shape, NaN or infinity, or a value outside ``0 .. 2**message_bits - 1`` after scaling.
+        InputError: wrong shape, NaN or infinity, or, where the encoder does not clip, a value outside ``0 .. 2**message_bits - 1``
+            after scaling.
     """
     values = np.asarray(samples, dtype=np.float64)
     if values.ndim != 3 or values.shape[2] != spec.channels:
@@ -34,6 +35,8 @@ def encode(samples: ArrayLike, spec: InputSpec) -> NDArray[np.int32]:
         )
     encoded = np.rint((values - spec.offset) * spec.scale)
     limit = 2**spec.message_bits - 1
+    if spec.clip:
+        encoded = encoded.clip(0, limit)
     outside = (encoded < 0) | (encoded > limit)
     if outside.any():
         where = np.argwhere(outside)[0]

@@ -2,10 +2,13 @@
 
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-FORMAT_VERSION: Final = 1
-"""Raised whenever a reader of an older manifest could misread a newer one."""
+FORMAT_VERSION: Final = 2
+"""Raised whenever a reader of an older manifest could misread a newer one, or would refuse it for a field that it does not know."""
+
+READABLE = 1, FORMAT_VERSION
+"""Versions that are read: 1 has no front end and never clips."""
 
 
 class _Strict(BaseModel):
@@ -16,8 +19,8 @@ class InputSpec(_Strict):
     """How the host feeds the chain.
 
     A sample is float [T, channels]; the encoder turns it into the integers ``round((x - offset) * scale)``, which must lie
-    in ``0 .. 2**message_bits - 1``. At each step the host injects frame ``t``, ``t-1``, ... (``frames`` of them, zeros before
-    the start) and 1 on ``constant_channel`` for exactly the T steps of the sample.
+    in ``0 .. 2**message_bits - 1``, or are brought there if ``clip`` is set. At each step the host injects frame ``t``, ``t-1``, ...
+    (``frames`` of them, zeros before the start) and 1 on ``constant_channel`` for exactly the T steps of the sample.
     """
 
     channels: int = Field(ge=1)
@@ -26,6 +29,56 @@ class InputSpec(_Strict):
     message_bits: int = Field(ge=1, le=24)
     scale: float = Field(gt=0)
     offset: float
+    clip: bool = False
+
+
+class FrontEndSpec(_Strict):
+    """How a recording becomes the frames that the encoder reads; see :class:`neuro_deploy.audio.front_end.FrontEnd`.
+
+    Attributes:
+        rate: samples a second that recordings are brought to.
+        seconds: length of a sample; recordings are cut there, or silence follows.
+        window_ms: milliseconds that a frame is computed from.
+        hop_ms: milliseconds from one frame to the next.
+        bins: mel bands, the channels of a frame.
+        low_hz: lower edge of the first.
+        high_hz: upper edge of the last.
+        preemphasis: share of the sample before that is taken away from each.
+    """
+
+    rate: int = Field(default=16000, ge=1000, le=192000)
+    seconds: float = Field(default=1.0, gt=0, le=60)
+    window_ms: float = Field(default=25.0, ge=1, le=1000)
+    hop_ms: float = Field(default=16.0, ge=1, le=1000)
+    bins: int = Field(default=40, ge=1, le=256)
+    low_hz: float = Field(default=20.0, ge=0)
+    high_hz: float = Field(default=8000.0, gt=0)
+    preemphasis: float = Field(default=0.97, ge=0, le=1)
+
+    @property
+    def window(self) -> int:
+        """Samples of a window."""
+        return round(self.rate * self.window_ms / 1000)
+
+    @property
+    def hop(self) -> int:
+        """Samples from one frame to the next."""
+        return round(self.rate * self.hop_ms / 1000)
+
+    @property
+    def steps(self) -> int:
+        """T, frames of a sample: those whose windows lie inside it."""
+        return 1 + (round(self.rate * self.seconds) - self.window) // self.hop
+
+    @model_validator(mode="after")
+    def _fits(self) -> "FrontEndSpec":
+        if self.high_hz > self.rate / 2 or self.low_hz >= self.high_hz:
+            raise ValueError(
+                f"bands from {self.low_hz:g} to {self.high_hz:g} Hz: they must rise, and end at {self.rate / 2:g} Hz at most"
+            )
+        if self.steps < 1:
+            raise ValueError(f"{self.seconds:g} s is shorter than a window of {self.window_ms:g} ms")
+        return self
 
 
 class SegmentSpec(_Strict):
@@ -72,6 +125,7 @@ class Manifest(_Strict):
         config: name of the configuration that the model was trained with.
         settings: that configuration, whole, as it was read.
         classes: names of the classes, in the order of the read-out's neurons.
+        front_end: how a recording becomes the frames that are fed; None where the data are no recordings.
         input: how to feed it.
         steps: T, steps of a sample.
         latency: D, the number of layers.
@@ -81,10 +135,11 @@ class Manifest(_Strict):
         sha256: of the checkpoint and of the NetX file.
     """
 
-    format_version: Literal[1] = FORMAT_VERSION
+    format_version: Literal[1, 2] = FORMAT_VERSION
     config: str
     settings: dict[str, Any]
     classes: tuple[str, ...] = Field(min_length=1)
+    front_end: FrontEndSpec | None = None
     input: InputSpec
     steps: int = Field(ge=1)
     latency: int = Field(ge=1)

@@ -11,7 +11,7 @@ from neuro_deploy.chain import Chain, Layer, Segment
 from neuro_deploy.errors import ModelFileError
 from neuro_deploy.files import sha256, write_all_atomically
 from neuro_deploy.loihi import rules
-from neuro_deploy.manifest import FORMAT_VERSION, Hashes, InputSpec, LayerSpec, Manifest, ReadoutSpec, SegmentSpec
+from neuro_deploy.manifest import READABLE, FrontEndSpec, Hashes, InputSpec, LayerSpec, Manifest, ReadoutSpec, SegmentSpec
 from neuro_deploy.netx.reading import read
 from neuro_deploy.netx.writing import image
 from neuro_deploy.semantics import FRACTION_BITS
@@ -62,6 +62,8 @@ class Description:
         scale: of the encoder, see :class:`~neuro_deploy.manifest.InputSpec`.
         offset: of the encoder.
         steps: T, steps of a sample.
+        clip: of the encoder.
+        front_end: what makes the samples from recordings, if they are such.
     """
 
     config: str
@@ -71,6 +73,8 @@ class Description:
     scale: float
     offset: float
     steps: int
+    clip: bool = False
+    front_end: FrontEndSpec | None = None
 
 
 def save_network(chain: Chain, net: Path, about: Description, checkpoint: bytes) -> Manifest:
@@ -96,6 +100,7 @@ def save_network(chain: Chain, net: Path, about: Description, checkpoint: bytes)
         config=about.config,
         settings=about.settings,
         classes=about.classes,
+        front_end=about.front_end,
         input=InputSpec(
             channels=chain.channels,
             frames=chain.frames,
@@ -103,6 +108,7 @@ def save_network(chain: Chain, net: Path, about: Description, checkpoint: bytes)
             message_bits=about.message_bits,
             scale=about.scale,
             offset=about.offset,
+            clip=about.clip,
         ),
         steps=about.steps,
         latency=chain.latency,
@@ -161,7 +167,7 @@ def _read_manifest(path: Path) -> Manifest:
         field = ".".join(str(part) for part in first["loc"])
         if field == "format_version":
             raise ModelFileError(
-                f"{path}: format_version {first['input']!r}, this program reads {FORMAT_VERSION}: "
+                f"{path}: format_version {first['input']!r}, this program reads {' and '.join(map(str, READABLE))}: "
                 f"use the program that wrote it or export again"
             ) from error
         value = repr(first["input"])
