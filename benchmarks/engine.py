@@ -33,7 +33,7 @@ from neuro_deploy.engine.rows import Rows
 from neuro_deploy.inputs import encode
 from neuro_deploy.netx import load_network
 from neuro_deploy.trace import Trace
-from training.config import DataSettings
+from training.config import parse
 from training.data import load_data
 
 STATE_BYTES = 2 * (4 + 8 + 8) + 1
@@ -108,7 +108,7 @@ def bytes_touched(trace: Trace, plans: tuple[LayerPlan, ...]) -> dict[str, int]:
 
 def measure(net: Path, samples: int, repeats: int) -> dict[str, Any]:
     network = load_network(net)
-    data = load_data(DataSettings.model_validate(network.manifest.settings["data"])).test
+    data = load_data(parse(network.manifest.settings, "the manifest").data).test
     encoded, labels = encode(data.samples[:samples], network.manifest.input), data.labels[:samples]
     backends: dict[str, Backend] = {"integer": IntegerBackend(), "fast": FastBackend()}
     seconds: dict[str, list[float]] = {name: [] for name in backends}

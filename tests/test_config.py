@@ -23,7 +23,10 @@ def test_every_config_of_the_project_is_valid(path: Path) -> None:
         (("[train]", "[trian]"), "train is missing; unknown key trian"),
         (("bits = 5", "bits = 0"), "encoder.bits = 0: input should be greater than or equal to 1"),
         (("bits = 5", 'bits = "many"'), "encoder.bits = 'many': input should be a valid integer"),
-        (('"digits"', '"letters"'), "data.name = 'letters': input should be 'digits'"),
+        (
+            ('"digits"', '"letters"'),
+            "data: input tag 'letters' found using 'name' does not match any of the expected tags: 'digits', ",
+        ),
         (("epochs = 1\nquantised_epochs = 1", "epochs = 0\nquantised_epochs = 0"), "nothing to train"),
         (("bits = 5", "bits = 5\nscale = nan"), "encoder.scale = nan"),
         (("[train]", "[model]\nchannels = 0\n[train]"), "model.channels = 0"),

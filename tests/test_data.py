@@ -4,10 +4,12 @@ import numpy as np
 import torch
 from sklearn.datasets import load_digits
 
-from training.config import DataSettings
-from training.data import load_data, random_affine
+from training.config import DigitsData
+from training.data import load_data
+from training.data.digits import random_affine
 
-DIGITS = DataSettings(name="digits")
+DIGITS = DigitsData(name="digits")
+NO_LABELS = torch.zeros(0, dtype=torch.int64)
 
 
 def test_the_split_is_fixed_stratified_and_whole() -> None:
@@ -28,12 +30,12 @@ EXPECTED_TEST_LABELS = [7, 6, 3, 7, 7, 3, 2, 8, 9, 3, 2, 6]
 
 
 def test_the_test_split_does_not_depend_on_the_other_settings() -> None:
-    other = load_data(DataSettings(name="digits", validation=0.3, augment=0))
+    other = load_data(DigitsData(name="digits", validation=0.3, augment=0))
     assert np.array_equal(other.test.samples, load_data(DIGITS).test.samples)
 
 
 def test_the_permutation_is_one_for_all_samples() -> None:
-    plain, shuffled = load_data(DIGITS), load_data(DataSettings(name="digits", permute=True))
+    plain, shuffled = load_data(DIGITS), load_data(DigitsData(name="digits", permute=True))
     order = [int(i) for i in np.lexsort(plain.test.samples[:, :, 0])]
     permuted = [int(i) for i in np.lexsort(shuffled.test.samples[:, :, 0])]
     assert order != list(range(64))
@@ -44,11 +46,12 @@ def test_the_permutation_is_one_for_all_samples() -> None:
 def test_augmentation_moves_the_image_and_not_the_order() -> None:
     """With a permutation the image is put back in order, moved, and permuted again."""
     samples = torch.from_numpy(load_data(DIGITS).train.samples[:32])
-    shuffled = load_data(DataSettings(name="digits", permute=True))
-    moved = load_data(DIGITS).augment(samples, torch.Generator().manual_seed(3))
-    also_moved = shuffled.augment(torch.from_numpy(shuffled.train.samples[:32]), torch.Generator().manual_seed(3))
+    shuffled = load_data(DigitsData(name="digits", permute=True))
+    moved, labels = load_data(DIGITS).augment(samples, NO_LABELS, torch.Generator().manual_seed(3))
+    also_moved, _ = shuffled.augment(torch.from_numpy(shuffled.train.samples[:32]), NO_LABELS, torch.Generator().manual_seed(3))
     assert sorted(moved[0].flatten().tolist()) == sorted(also_moved[0].flatten().tolist())
     assert moved.shape == samples.shape
+    assert labels is NO_LABELS
     assert not torch.equal(moved, samples)
     assert moved.min() >= 0
     assert moved.max() <= 16

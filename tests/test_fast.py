@@ -119,11 +119,11 @@ def test_a_trace_is_the_integer_backends(network: Network) -> None:
 
 
 def test_the_shipped_network_on_all_test_samples() -> None:
-    from training.config import DataSettings
+    from training.config import parse
     from training.data import load_data
 
     network = load_network(DIGITS)
-    data = load_data(DataSettings.model_validate(network.manifest.settings["data"])).test
+    data = load_data(parse(network.manifest.settings, "the manifest").data).test
     encoded = encode(data.samples, network.manifest.input)
     traces = [create(name).run(network, encoded, data.labels) for name in ("integer", "fast")]
     assert traces[0].samples == 360

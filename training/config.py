@@ -1,12 +1,22 @@
 """Configurations: one TOML file a task, read into typed, checked, immutable settings."""
 
+import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 import tomli
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from neuro_deploy.errors import ConfigError
+from neuro_deploy.manifest import FrontEndSpec
 
 CONFIGS = Path(__file__).parent / "configs"
 """Folder of the configurations that come with the project."""
@@ -15,12 +25,17 @@ CONFIGS = Path(__file__).parent / "configs"
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    @model_serializer(mode="wrap")
+    def _without_absent(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A setting that is not given is not written either, so a new one leaves the files of older configurations as they are."""
+        # Interned as an attribute's name is: a checkpoint's bytes depend on which strings are one object.
+        return {sys.intern(key): value for key, value in serialise(self).items() if value is not None}
 
-class DataSettings(_Strict):
-    """Which data, and how it is split.
+
+class DigitsData(_Strict):
+    """scikit-learn's digits, and how they are split.
 
     Attributes:
-        name: the data set.
         permute: shuffle the steps of every sample by one fixed permutation.
         validation: share of the training split that is held out to choose the best epoch.
         augment: strength of the random affine maps of training images; 0 switches them off, 1 means up to 10 degrees,
@@ -33,8 +48,61 @@ class DataSettings(_Strict):
     augment: float = Field(default=1.0, ge=0, le=3)
 
 
+class AugmentSettings(_Strict):
+    """Random variations of training recordings, see :mod:`training.data.augmentation`; 0 switches one off.
+
+    Attributes:
+        shift: steps that a recording is moved by, either way.
+        noise: largest amplitude of uniform noise on the frames, in their unit, the natural logarithm of a power.
+        mask_frames: largest number of steps that are replaced by the recording's mean.
+        mask_bins: the same of mel bands.
+        mixup: probability that another recording is mixed in.
+    """
+
+    shift: int = Field(default=0, ge=0)
+    noise: float = Field(default=0.0, ge=0)
+    mask_frames: int = Field(default=0, ge=0)
+    mask_bins: int = Field(default=0, ge=0)
+    mixup: float = Field(default=0.0, ge=0, le=1)
+
+
+class RecordedData(_Strict):
+    """Recordings, their front end and their augmentation."""
+
+    front_end: FrontEndSpec = FrontEndSpec()
+    augment: AugmentSettings = AugmentSettings()
+
+
+class SpeechCommandsData(RecordedData):
+    """Speech Commands, or a folder in its layout.
+
+    Attributes:
+        folder: a data set of ``neuro-deploy data list``, or the path of a folder.
+        words: those to tell apart; all of the folder if none are given.
+    """
+
+    name: Literal["speech_commands"]
+    folder: str = "speech_commands"
+    words: tuple[str, ...] = ()
+
+
+class SpokenDigitsData(RecordedData):
+    """The Free Spoken Digit Dataset.
+
+    Attributes:
+        test_speaker: who alone is tested, and not heard in training; the official split if not given.
+    """
+
+    name: Literal["spoken_digits"]
+    test_speaker: str | None = None
+
+
+DataSettings: TypeAlias = Annotated[DigitsData | SpeechCommandsData | SpokenDigitsData, Field(discriminator="name")]
+"""Which data, and how it is split; ``name`` says which of the three."""
+
+
 class EncoderSettings(_Strict):
-    """The encoder: ``round((x - offset) * scale)``, which must fit into ``bits`` bits."""
+    """The encoder: ``round((x - offset) * scale)``, which must fit into ``bits`` bits; frames of recordings are clipped to them."""
 
     bits: int = Field(ge=1, le=16)
     scale: float = Field(default=1.0, gt=0)
@@ -99,6 +167,9 @@ class TrainSettings(_Strict):
         weight_decay: decoupled, on weights only.
         smoothing: label smoothing.
         seed: of everything random.
+        patience: epochs without a smaller validation loss after which a phase ends; none ends early if not given.
+        target_rate: spikes per neuron and step, averaged over the populations, above which the loss rises; not at all if not given.
+        rate_weight: how much: the loss at twice the target rate.
     """
 
     epochs: int = Field(ge=0)
@@ -109,11 +180,20 @@ class TrainSettings(_Strict):
     weight_decay: float = Field(default=0.01, ge=0)
     smoothing: float = Field(default=0.1, ge=0, lt=1)
     seed: int = Field(default=0, ge=0, le=2**63 - 1)
+    patience: int | None = Field(default=None, ge=1)
+    target_rate: float | None = Field(default=None, gt=0, le=1)
+    rate_weight: float | None = Field(default=None, gt=0)
 
     @model_validator(mode="after")
     def _some_epochs(self) -> "TrainSettings":
         if self.epochs + self.quantised_epochs == 0:
             raise ValueError("epochs and quantised_epochs are both 0: nothing to train")
+        return self
+
+    @model_validator(mode="after")
+    def _rate_term(self) -> "TrainSettings":
+        if (self.target_rate is None) != (self.rate_weight is None):
+            raise ValueError("target_rate and rate_weight belong together: give both or neither")
         return self
 
 
@@ -126,6 +206,11 @@ class Config(_Strict):
     model: ModelSettings = ModelSettings()
     neuron: NeuronSettings = NeuronSettings()
     train: TrainSettings
+
+    @property
+    def front_end(self) -> FrontEndSpec | None:
+        """What makes frames of recordings; None where the data are no recordings."""
+        return self.data.front_end if isinstance(self.data, RecordedData) else None
 
 
 def load(name: str) -> Config:
@@ -165,7 +250,10 @@ def parse(values: dict[str, object], origin: str) -> Config:
 
 def _describe(error: dict[str, object]) -> str:
     location = error["loc"]
-    key = ".".join(str(part) for part in location) if isinstance(location, tuple) else str(location)
+    parts = list(location) if isinstance(location, tuple) else [location]
+    if parts[0] == "data" and len(parts) > 2:
+        del parts[1]  # the data set's name, which is no key
+    key = ".".join(map(str, parts))
     if error["type"] == "extra_forbidden":
         return f"unknown key {key}"
     if error["type"] == "missing":
@@ -183,11 +271,11 @@ def require_same(trained: Config, settings: Config, origin: Path) -> None:
         ConfigError: names the settings that differ.
     """
     old, new = flat(trained.model_dump()), flat(settings.model_dump())
-    changed = [key for key in old if old[key] != new[key] and key != "train.seed"]
+    changed = [key for key in {**old, **new} if old.get(key) != new.get(key) and key != "train.seed"]
     if changed:
         key = changed[0]
         raise ConfigError(
-            f"config {settings.name}: {key} is {new[key]!r}, but {origin} was trained with {old[key]!r} "
+            f"config {settings.name}: {key} is {new.get(key)!r}, but {origin} was trained with {old.get(key)!r} "
             f"({len(changed)} such settings): train again"
         )
 

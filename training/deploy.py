@@ -53,6 +53,8 @@ def describe(checkpoint: Checkpoint) -> Description:
         scale=config.encoder.scale,
         offset=config.encoder.offset,
         steps=checkpoint.steps,
+        clip=config.front_end is not None,
+        front_end=config.front_end,
     )
 
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from training.config import Config, TrainSettings
 from training.data import Data, Split, load_data
 from training.lmuformer import build
 from training.log import Epoch, write_log
+from training.loss import objective, right_answers
 from training.network import Network
 
 WARM_UP = 0.1
@@ -53,6 +54,7 @@ def encoder(config: Config, channels: int) -> InputSpec:
         message_bits=settings.bits,
         scale=settings.scale,
         offset=settings.offset,
+        clip=config.front_end is not None,
     )
 
 
@@ -96,7 +98,7 @@ class Trainer:
         return self.settings.epochs + self.settings.quantised_epochs
 
     def run(self, progress: Progress) -> None:
-        """Train to the last epoch.
+        """Train to the last epoch, or as long as it helps.
 
         Raises:
             OutputError: a checkpoint cannot be written.
@@ -104,7 +106,7 @@ class Trainer:
         """
         batches = math.ceil(len(self.data.train) / self.settings.batch)
         progress.start(self.epochs, batches)
-        while self.done < self.epochs:
+        while not self._finished():
             epoch = self._epoch(progress)
             self.done += 1
             self.history.append(epoch)
@@ -165,7 +167,7 @@ class Trainer:
 
     def _epoch(self, progress: Progress) -> Epoch:
         begin = time.perf_counter()
-        quantised = self.done >= self.settings.epochs
+        quantised, _ = self._phase()
         self.network.train()
         loss_sum = correct = count = 0.0
         batches = list(self._batches())
@@ -190,16 +192,32 @@ class Trainer:
             seconds=time.perf_counter() - begin,
         )
 
+    def _phase(self) -> tuple[bool, int]:
+        """Whether the next epoch has quantised weights, and which epoch, from 0, is or was the first of its phase."""
+        real = [epoch for epoch in self.history if epoch.phase == "real"]
+        if len(real) < len(self.history) or len(real) >= self.settings.epochs or self._stalled(real):
+            return True, len(real)
+        return False, 0
+
+    def _finished(self) -> bool:
+        quantised, begin = self._phase()
+        return quantised and (self.done - begin >= self.settings.quantised_epochs or self._stalled(self.history[begin:]))
+
+    def _stalled(self, epochs: Sequence[Epoch]) -> bool:
+        """The last epochs of a phase, as many as the patience, have not brought a smaller validation loss."""
+        patience = self.settings.patience
+        if patience is None or not epochs:
+            return False
+        losses = [epoch.validation_loss for epoch in epochs]
+        return len(losses) - 1 - losses.index(min(losses)) >= patience
+
     def _step(self, samples: Tensor, labels: Tensor, quantised: bool) -> tuple[float, float]:
         """One step on a whole batch, of which this process computes its part; the batch's mean loss and number of right answers."""
         mine = distributed.part(len(labels))
         frames, own = encoded(samples[mine], self.spec).to(self.device), labels[mine].to(self.device)
-        logits = self.network(frames, quantised).logits
-        if len(own):
-            loss = functional.cross_entropy(logits, own, label_smoothing=self.settings.smoothing) * (len(own) / len(labels))
-        else:
-            loss = logits.sum()  # of nothing; the other processes wait for this one's gradient
-        sums = distributed.total(torch.stack([loss.detach(), (logits.argmax(1) == own).sum().to(loss)]))
+        output = self.network(frames, quantised)
+        loss = objective(output, own, self.settings, len(labels))
+        sums = distributed.total(torch.stack([loss.detach(), right_answers(output.logits, own).to(loss)]))
         self._require_finite("the loss", sums)
         self.optimizer.zero_grad()
         loss.backward()
@@ -212,7 +230,7 @@ class Trainer:
     def _require_finite(self, what: str, values: Tensor) -> None:
         if torch.isfinite(values).all():
             return
-        key = "rate" if self.done < self.settings.epochs else "quantised_rate"
+        key = "quantised_rate" if self._phase()[0] else "rate"
         raise ConfigError(
             f"config {self.config.name}: {what} has a NaN or an infinity in epoch {self.done + 1}: "
             f"lower train.{key} (now {getattr(self.settings, key):g})"
@@ -225,14 +243,13 @@ class Trainer:
         for chosen in order.split(self.settings.batch):
             if len(chosen) > 1:
                 samples = torch.from_numpy(split.samples[chosen.numpy()])
-                yield self.data.augment(samples, self.generator), torch.from_numpy(split.labels[chosen.numpy()])
+                yield self.data.augment(samples, torch.from_numpy(split.labels[chosen.numpy()]), self.generator)
 
     def _set_rate(self, part: float) -> None:
         """The learning rate at a part of the present epoch."""
         settings = self.settings
-        quantised = self.done >= settings.epochs
-        peak = settings.quantised_rate if quantised else settings.rate
-        begin, length = (settings.epochs, settings.quantised_epochs) if quantised else (0, settings.epochs)
+        quantised, begin = self._phase()
+        peak, length = (settings.quantised_rate, settings.quantised_epochs) if quantised else (settings.rate, settings.epochs)
         position = (self.done - begin + part) / length
         rise = min(1.0, position / WARM_UP)
         fall = 0.5 * (1 + math.cos(math.pi * max(0.0, position - WARM_UP) / (1 - WARM_UP)))

@@ -9,6 +9,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +103,8 @@ def _value(text: str) -> object:
 def _combine(config: Config, chosen: Settings, runs: Path) -> Combination:
     values = config.model_dump()
     for key, value in chosen.items():
-        section, name = key.split(".")
-        values[section][name] = value
+        *sections, name = key.split(".")
+        reduce(getitem, sections, values)[name] = value
     checked = parse(values, f"{config.name} with --set")
     now = flat(checked.model_dump())
     settings = {key: now[key] for key in chosen}  # as they were understood: 1e-2 is 0.01

@@ -41,6 +41,18 @@ def folder_of(name: str, root: Path) -> Path:
     return root / (find(name).folder or name)
 
 
+def require(name: str, root: Path) -> Path:
+    """The folder of a data set that was fetched.
+
+    Raises:
+        DatasetError: it is not there.
+    """
+    folder = folder_of(name, root)
+    if not folder.is_dir():
+        raise DatasetError(f"{name}: {folder}: no such folder: run 'neuro-deploy data fetch {name}', or set {ROOT_VARIABLE}")
+    return folder
+
+
 def fetch(name: str, root: Path, source: Path | None = None, report: Report = lambda have, total: None) -> Path:
     """Put a data set into the root, complete or not at all.
 
@@ -91,9 +103,7 @@ def verify(name: str, root: Path) -> int:
     Raises:
         DatasetError: it is missing, or files of it are missing or changed.
     """
-    dataset, folder = find(name), folder_of(name, root)
-    if not folder.is_dir():
-        raise DatasetError(f"{name}: {folder}: no such folder: run 'neuro-deploy data fetch {name}'")
+    dataset, folder = find(name), require(name, root)
     _check_structure(dataset, folder)
     if not dataset.archived:
         for file in dataset.files:

@@ -1,7 +1,4 @@
-"""Data sets as arrays in their own units, with fixed splits."""
-
-from collections.abc import Callable
-from dataclasses import dataclass
+"""scikit-learn's handwritten digits, a row of pixels as a sequence."""
 
 import numpy as np
 import torch
@@ -11,62 +8,16 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor
 from torch.nn import functional
 
-from training.config import DataSettings
+from training.config import DigitsData
+from training.data.common import Data, Split
 
 TEST_SEED = 0
 """Of the split into training and test data, and of the pixels' permutation; part of the task's definition."""
 
-
-@dataclass(frozen=True)
-class Split:
-    """Samples float32 [samples, steps, channels] and labels int64 [samples]."""
-
-    samples: NDArray[np.float32]
-    labels: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        """Number of samples."""
-        return len(self.labels)
-
-
-@dataclass(frozen=True)
-class Data:
-    """A task's data.
-
-    Attributes:
-        train: to learn from.
-        validation: to choose the best epoch by.
-        test: to report once.
-        classes: their names.
-        augment: maps a batch of training samples [samples, steps, channels] to a random variation of it.
-    """
-
-    train: Split
-    validation: Split
-    test: Split
-    classes: tuple[str, ...]
-    augment: Callable[[Tensor, torch.Generator], Tensor]
-
-    @property
-    def steps(self) -> int:
-        """T, steps of a sample."""
-        return int(self.test.samples.shape[1])
-
-    @property
-    def channels(self) -> int:
-        """Channels of a step."""
-        return int(self.test.samples.shape[2])
-
-
-def load_data(settings: DataSettings) -> Data:
-    """The data set that the settings name; deterministic."""
-    return _SETS[settings.name](settings)
-
-
 DIGITS_SIDE, DIGITS_MAX, DIGITS_TEST = 8, 16.0, 360
 
 
-def _digits(settings: DataSettings) -> Data:
+def digits(settings: DigitsData) -> Data:
     """scikit-learn's 1,797 handwritten digits, row by row; stratified 1,437 / 360."""
     images, labels = load_digits(return_X_y=True)
     order = np.arange(images.shape[1])
@@ -80,11 +31,11 @@ def _digits(settings: DataSettings) -> Data:
     def split(index: NDArray[np.int64]) -> Split:
         return Split(samples[index], labels[index])
 
-    def augment(batch: Tensor, generator: torch.Generator) -> Tensor:
+    def augment(batch: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         pixels = torch.empty_like(batch)
         pixels[:, order] = batch
         moved = random_affine(pixels.reshape(-1, DIGITS_SIDE, DIGITS_SIDE), settings.augment, generator)
-        return moved.round().clamp(0, DIGITS_MAX).reshape(batch.shape)[:, order]
+        return moved.round().clamp(0, DIGITS_MAX).reshape(batch.shape)[:, order], labels
 
     return Data(split(train), split(validation), split(test), tuple("0123456789"), augment)
 
@@ -107,6 +58,3 @@ def random_affine(images: Tensor, strength: float, generator: torch.Generator) -
     theta = torch.stack([torch.stack([cos, shear - sin, right], 1), torch.stack([sin, cos, down], 1)], 1)
     grid = functional.affine_grid(theta, [count, 1, side, side], align_corners=False)
     return functional.grid_sample(images[:, None], grid, align_corners=False)[:, 0]
-
-
-_SETS: dict[str, Callable[[DataSettings], Data]] = {"digits": _digits}

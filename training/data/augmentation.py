@@ -1,0 +1,86 @@
+"""Random variations of log-mel frames; each sample its own.
+
+Time shift, noise and the masks of SpecAugment (Park et al. 2019) as in the recipe of the LMUFormer (Liu et al. 2024), which is that of
+the Audio Spectrogram Transformer (Gong et al. 2021). It mixes waveforms; here the frames' powers are mixed, which is the same for two
+sounds that have nothing to do with each other, and lets the frames be computed once.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from training.config import AugmentSettings
+from training.data.common import Augment
+
+MIX_DRAWS = 19
+"""The middle one of so many uniform numbers is distributed as Beta(10, 10), the share of the first sound in a mixture."""
+
+
+def augmentation(settings: AugmentSettings, classes: int) -> Augment:
+    """The variations that the settings ask for, in this order: mix, shift, noise, masks.
+
+    Args:
+        settings: how much of each.
+        classes: number of classes, for the labels of mixed samples.
+    """
+
+    def augment(samples: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        if settings.mixup:
+            samples, labels = mix(samples, functional.one_hot(labels, classes).float(), settings.mixup, generator)
+        if settings.shift:
+            samples = shift(samples, settings.shift, generator)
+        if settings.noise:
+            amplitude = settings.noise * torch.rand(len(samples), 1, 1, generator=generator)
+            samples = samples + amplitude * torch.rand(samples.shape, generator=generator)
+        if settings.mask_frames:
+            samples = mask(samples, settings.mask_frames, 1, generator)
+        if settings.mask_bins:
+            samples = mask(samples, settings.mask_bins, 2, generator)
+        return samples, labels
+
+    return augment
+
+
+def mix(samples: Tensor, shares: Tensor, probability: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Add another sample of the batch at a random share.
+
+    ``y = log(s^2 exp(x1) + (1 - s)^2 exp(x2))`` with s of Beta(10, 10): the power of ``s w1 + (1 - s) w2`` for independent sounds.
+
+    Args:
+        samples: [samples, steps, channels], logarithms of powers.
+        shares: [samples, classes].
+        probability: of each sample.
+        generator: of the random numbers.
+    """
+    count = len(samples)
+    share = torch.rand(MIX_DRAWS, count, generator=generator).median(0).values
+    share = torch.where(torch.rand(count, generator=generator) < probability, share, 1.0)
+    other = torch.randperm(count, generator=generator)
+    first, second = 2 * share.log()[:, None, None], 2 * torch.log1p(-share)[:, None, None]
+    mixed = torch.logaddexp(samples + first, samples[other] + second)
+    return mixed, share[:, None] * shares + (1 - share[:, None]) * shares[other]
+
+
+def shift(samples: Tensor, largest: int, generator: torch.Generator) -> Tensor:
+    """Move each sample by up to ``largest`` steps either way; what leaves at one end comes in at the other."""
+    count, steps, channels = samples.shape
+    offsets = torch.randint(-largest, largest + 1, (count, 1), generator=generator)
+    index = (torch.arange(steps) - offsets) % steps
+    return samples.gather(1, index[:, :, None].expand(-1, -1, channels))
+
+
+def mask(samples: Tensor, widest: int, axis: int, generator: torch.Generator) -> Tensor:
+    """Replace a band of each sample by the sample's mean.
+
+    Args:
+        samples: [samples, steps, channels].
+        widest: largest width; widths from 0 to it are equally likely.
+        axis: 1 for steps, 2 for channels.
+        generator: of the random numbers.
+    """
+    length = samples.shape[axis]
+    width = torch.randint(0, min(widest, length) + 1, (len(samples), 1), generator=generator)
+    begin = (torch.rand(len(samples), 1, generator=generator) * (length - width + 1)).long()
+    place = torch.arange(length)
+    inside = ((place >= begin) & (place < begin + width)).unsqueeze(3 - axis)
+    return torch.where(inside, samples.mean((1, 2), keepdim=True), samples)

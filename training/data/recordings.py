@@ -1,0 +1,78 @@
+"""Clips become arrays of frames, which are kept in the data root: they are computed once for each front end."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+
+from neuro_deploy.audio.recordings import file_frames
+from neuro_deploy.datasets.layouts import Clip
+from neuro_deploy.errors import DatasetError
+from neuro_deploy.files import write_atomically
+from neuro_deploy.manifest import FrontEndSpec
+from training.config import RecordedData
+from training.data.augmentation import augmentation
+from training.data.common import Data, Split
+
+CACHE = ".frames"
+"""Folder in the data root."""
+
+ORDER_SEED = 0
+"""Of the order of the clips of a split, so that its first few are of several words."""
+
+ALONE = 1000
+"""As many clips are done sooner by one process than others are started."""
+
+
+def recorded(clips: Sequence[Clip], folder: Path, root: Path, settings: RecordedData) -> Data:
+    """The frames of all clips.
+
+    Args:
+        clips: with their splits; the classes are their words, in the order in which they first come.
+        folder: that they lie in.
+        root: the data root, where their frames are kept.
+        settings: of the front end and the augmentation.
+
+    Raises:
+        DatasetError: a split is empty.
+        InputError: a clip is damaged.
+        OutputError: the frames cannot be kept.
+    """
+    classes = tuple(dict.fromkeys(clip.word for clip in clips))
+
+    def split(name: str) -> Split:
+        chosen = [clip for clip in clips if clip.split == name]
+        if not chosen:
+            raise DatasetError(f"{folder}: no clips for the {name} split: take more speakers or words")
+        chosen = [chosen[index] for index in np.random.default_rng(ORDER_SEED).permutation(len(chosen))]
+        labels = np.array([classes.index(clip.word) for clip in chosen], np.int64)
+        return Split(_frames(chosen, folder, root, settings.front_end), labels)
+
+    return Data(split("train"), split("validation"), split("test"), classes, augmentation(settings.augment, len(classes)))
+
+
+def _frames(clips: Sequence[Clip], folder: Path, root: Path, spec: FrontEndSpec) -> NDArray[np.float32]:
+    """[clips, T, bins]; from the cache, read as far as it is used."""
+    path = root / CACHE / f"{folder.name}-{_key(clips, folder, spec)}.npy"
+    if not path.is_file():
+        work = (delayed(file_frames)(clip.path, spec) for clip in clips)
+        frames = np.stack(Parallel(n_jobs=1 if len(clips) < ALONE else -1, batch_size=64)(work))
+        write_atomically(path, lambda file: np.save(file, frames))
+    # Copy on write: torch takes no arrays that it must not write to.
+    kept: NDArray[np.float32] = np.load(path, mmap_mode="c")
+    return kept
+
+
+def _key(clips: Sequence[Clip], folder: Path, spec: FrontEndSpec) -> str:
+    """Names everything that the frames depend on."""
+    about = {
+        "front_end": spec.model_dump(),
+        "clips": [(clip.path.relative_to(folder).as_posix(), clip.path.stat().st_size) for clip in clips],
+        "versions": [version(name) for name in ("kaldi-native-fbank", "soxr", "soundfile")],
+    }
+    return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]

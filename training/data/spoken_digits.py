@@ -1,0 +1,18 @@
+"""The Free Spoken Digit Dataset."""
+
+from neuro_deploy.datasets import layouts
+from neuro_deploy.datasets.store import data_root, require
+from training.config import SpokenDigitsData
+from training.data.common import Data
+from training.data.recordings import recorded
+
+
+def spoken_digits(settings: SpokenDigitsData) -> Data:
+    """Ten digits; the official test split, or one speaker who is not heard in training.
+
+    Raises:
+        DatasetError: the data set is missing, or has no such speaker.
+    """
+    root = data_root()
+    folder = require("free_spoken_digits", root)
+    return recorded(layouts.spoken_digits(folder, settings.test_speaker), folder, root, settings)

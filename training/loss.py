@@ -1,0 +1,46 @@
+"""What a training step makes small: the wrong answers, and, if asked for, the spikes."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from training import distributed
+from training.config import TrainSettings
+from training.network import Output
+
+
+def objective(output: Output, labels: Tensor, settings: TrainSettings, samples: int) -> Tensor:
+    """This process's part of the loss of a batch; the parts of all processes add up to it.
+
+    Args:
+        output: of this process's samples.
+        labels: theirs, int64 [samples], or shares float32 [samples, classes].
+        settings: label smoothing, and the rate term.
+        samples: of the whole batch, all processes.
+    """
+    if len(labels):
+        loss = functional.cross_entropy(output.logits, labels, label_smoothing=settings.smoothing) * (len(labels) / samples)
+    else:
+        loss = output.logits.sum()  # of nothing; the other processes wait for this one's gradient
+    if settings.target_rate is None:
+        return loss
+    excess = functional.relu(mean_rate(output.spikes, samples) / settings.target_rate - 1)
+    return loss + settings.rate_weight * excess.square() / distributed.size()
+
+
+def mean_rate(spikes: Mapping[str, Tensor], samples: int) -> Tensor:
+    """Spikes per neuron and step of each population, averaged over the populations.
+
+    Args:
+        spikes: by population, [samples, steps, neurons], of this process's samples.
+        samples: of the whole batch, all processes.
+    """
+    sums = [value.sum() / (samples * value.shape[1] * value.shape[2]) for value in spikes.values()]
+    return distributed.total(torch.stack(sums)).mean()
+
+
+def right_answers(logits: Tensor, labels: Tensor) -> Tensor:
+    """How many samples have their largest logit at their label, or at the largest share of a mixed one."""
+    return (logits.argmax(1) == (labels if labels.ndim == 1 else labels.argmax(1))).sum()
