@@ -56,7 +56,7 @@ def sha256(content: bytes) -> str:
 class Server:
     """What it serves, where it breaks off, and what it was asked for."""
 
-    def __init__(self, files: Mapping[str, bytes], address: str) -> None:
+    def __init__(self, files: dict[str, bytes], address: str) -> None:
         self.files, self.address = files, address
         self.break_after: list[int] = []
         """Bytes after which the next connections end."""
@@ -68,7 +68,7 @@ class Server:
 
 
 @contextmanager
-def serving(files: Mapping[str, bytes]) -> Iterator[Server]:
+def serving(files: dict[str, bytes]) -> Iterator[Server]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             content = files.get(self.path.lstrip("/"))

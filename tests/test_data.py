@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from sklearn.datasets import load_digits
 
-from training.config import DigitsData
 from training.data import load_data
 from training.data.digits import random_affine
+from training.data_settings import DigitsData
 
 DIGITS = DigitsData(name="digits")
 NO_LABELS = torch.zeros(0, dtype=torch.int64)

@@ -107,6 +107,14 @@ def test_a_wrong_checksum_leaves_nothing(known: Catalogue, tmp_path: Path) -> No
     assert left(tmp_path / "root") == []
 
 
+def test_a_download_that_cannot_be_unpacked_leaves_nothing(known: Catalogue, server: Server, tmp_path: Path) -> None:
+    known(clips=CLIPS, digest=sha256(ARCHIVE[:5000]))
+    server.files["set.tar.gz"] = ARCHIVE[:5000]
+    with pytest.raises(DatasetError, match="get it again"):
+        store.fetch("words", tmp_path / "root")
+    assert left(tmp_path / "root") == []
+
+
 def test_an_address_that_is_gone(known: Catalogue, tmp_path: Path) -> None:
     known(name="gone.tar.gz")
     with pytest.raises(DatasetError, match=r"the server answers 404"):

@@ -17,9 +17,10 @@ from neuro_deploy.lowering import lower
 from neuro_deploy.manifest import FrontEndSpec
 from neuro_deploy.netx import load_network, save_network
 from training.checkpoint import Checkpoint
-from training.config import AugmentSettings, Config, SpeechCommandsData, SpokenDigitsData, TrainSettings, load, parse
+from training.config import Config, TrainSettings, load, parse
 from training.data import load_data, recordings
 from training.data.augmentation import augmentation, mask, mix, shift
+from training.data_settings import AugmentSettings, SpeechCommandsData, SpokenDigitsData
 from training.deploy import Evaluator, describe, to_graph
 from training.lmuformer import build
 from training.log import Epoch

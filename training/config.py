@@ -1,107 +1,20 @@
 """Configurations: one TOML file a task, read into typed, checked, immutable settings."""
 
-import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Any
 
 import tomli
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    ValidationError,
-    model_serializer,
-    model_validator,
-)
+from pydantic import Field, ValidationError, model_validator
 
 from neuro_deploy.errors import ConfigError
 from neuro_deploy.manifest import FrontEndSpec
+from training.data_settings import DataSettings, RecordedData, Strict
 
 CONFIGS = Path(__file__).parent / "configs"
 """Folder of the configurations that come with the project."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    @model_serializer(mode="wrap")
-    def _without_absent(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A setting that is not given is not written either, so a new one leaves the files of older configurations as they are."""
-        # Interned as an attribute's name is: a checkpoint's bytes depend on which strings are one object.
-        return {sys.intern(key): value for key, value in serialise(self).items() if value is not None}
-
-
-class DigitsData(_Strict):
-    """scikit-learn's digits, and how they are split.
-
-    Attributes:
-        permute: shuffle the steps of every sample by one fixed permutation.
-        validation: share of the training split that is held out to choose the best epoch.
-        augment: strength of the random affine maps of training images; 0 switches them off, 1 means up to 10 degrees,
-            10 % of size and shear, and 0.75 pixels.
-    """
-
-    name: Literal["digits"]
-    permute: bool = False
-    validation: float = Field(default=0.1, gt=0, lt=0.9)
-    augment: float = Field(default=1.0, ge=0, le=3)
-
-
-class AugmentSettings(_Strict):
-    """Random variations of training recordings, see :mod:`training.data.augmentation`; 0 switches one off.
-
-    Attributes:
-        shift: steps that a recording is moved by, either way.
-        noise: largest amplitude of uniform noise on the frames, in their unit, the natural logarithm of a power.
-        mask_frames: largest number of steps that are replaced by the recording's mean.
-        mask_bins: the same of mel bands.
-        mixup: probability that another recording is mixed in.
-    """
-
-    shift: int = Field(default=0, ge=0)
-    noise: float = Field(default=0.0, ge=0)
-    mask_frames: int = Field(default=0, ge=0)
-    mask_bins: int = Field(default=0, ge=0)
-    mixup: float = Field(default=0.0, ge=0, le=1)
-
-
-class RecordedData(_Strict):
-    """Recordings, their front end and their augmentation."""
-
-    front_end: FrontEndSpec = FrontEndSpec()
-    augment: AugmentSettings = AugmentSettings()
-
-
-class SpeechCommandsData(RecordedData):
-    """Speech Commands, or a folder in its layout.
-
-    Attributes:
-        folder: a data set of ``neuro-deploy data list``, or the path of a folder.
-        words: those to tell apart; all of the folder if none are given.
-    """
-
-    name: Literal["speech_commands"]
-    folder: str = "speech_commands"
-    words: tuple[str, ...] = ()
-
-
-class SpokenDigitsData(RecordedData):
-    """The Free Spoken Digit Dataset.
-
-    Attributes:
-        test_speaker: who alone is tested, and not heard in training; the official split if not given.
-    """
-
-    name: Literal["spoken_digits"]
-    test_speaker: str | None = None
-
-
-DataSettings: TypeAlias = Annotated[DigitsData | SpeechCommandsData | SpokenDigitsData, Field(discriminator="name")]
-"""Which data, and how it is split; ``name`` says which of the three."""
-
-
-class EncoderSettings(_Strict):
+class EncoderSettings(Strict):
     """The encoder: ``round((x - offset) * scale)``, which must fit into ``bits`` bits; frames of recordings are clipped to them."""
 
     bits: int = Field(ge=1, le=16)
@@ -109,7 +22,7 @@ class EncoderSettings(_Strict):
     offset: float = 0.0
 
 
-class ModelSettings(_Strict):
+class ModelSettings(Strict):
     """The Spiking LMUFormer.
 
     Attributes:
@@ -139,7 +52,7 @@ class ModelSettings(_Strict):
     mixer: bool = True
 
 
-class NeuronSettings(_Strict):
+class NeuronSettings(Strict):
     """The CUBA neuron, without synaptic current memory (``iDecay = 4096``).
 
     Attributes:
@@ -155,7 +68,7 @@ class NeuronSettings(_Strict):
     gain: float = Field(default=0.5, gt=0)
 
 
-class TrainSettings(_Strict):
+class TrainSettings(Strict):
     """The optimisation.
 
     Attributes:
@@ -197,7 +110,7 @@ class TrainSettings(_Strict):
         return self
 
 
-class Config(_Strict):
+class Config(Strict):
     """All settings of one task; ``name`` is the file's stem."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9_-]+$")

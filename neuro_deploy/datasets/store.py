@@ -75,13 +75,16 @@ def fetch(name: str, root: Path, source: Path | None = None, report: Report = la
     with _new_folder(target) as new:
         for file in dataset.files:
             path = _given(name, file, source) if source is not None else _downloaded(name, file, target, report)
-            _check_file(path, file)
-            if dataset.archived:
-                unpack(path, new)
-            else:
-                _copy(path, new / file.name)
-            if source is None:
-                path.unlink()
+            try:
+                _check_file(path, file)
+                if dataset.archived:
+                    unpack(path, new)
+                else:
+                    _copy(path, new / file.name)
+            except DatasetError:
+                _forget(path, source)  # a disk that is full is no reason to download it again
+                raise
+            _forget(path, source)
         content = _content(new)
         _check_structure(dataset, content)
         lines = [f"{sha256(path)}  {path.relative_to(content).as_posix()}\n" for path in sorted(_files(content))]
@@ -162,8 +165,7 @@ def _downloaded(name: str, file: Download, target: Path, report: Report) -> Path
 
 
 def _check_file(path: Path, file: Download) -> None:
-    """Refuse a file with another checksum; of a broken download nothing is kept then."""
-    size = path.stat().st_size
+    """Refuse a file with another checksum."""
     if file.sha256 is not None:
         expected, found = file.sha256, sha256(path)
     elif file.content_sha256 is not None:
@@ -172,10 +174,15 @@ def _check_file(path: Path, file: Download) -> None:
         return
     if found == expected:
         return
-    if path.suffix == ".part":
-        path.unlink()
-    also = "" if file.size is None else f" and {size:,} bytes instead of {file.size:,}"
+    size = path.stat().st_size
+    also = "" if file.size in (None, size) else f" and {size:,} bytes instead of {file.size:,}"
     raise DatasetError(f"{path}: SHA-256 {found[:12]}... instead of {expected[:12]}...{also}: not {file.basename}, or damaged")
+
+
+def _forget(path: Path, source: Path | None) -> None:
+    """Remove a download; what the user gave stays."""
+    if source is None:
+        path.unlink()
 
 
 def _sha256_of_content(path: Path) -> str:

@@ -1,10 +1,10 @@
 """Data sets: one file each."""
 
-from training.config import DataSettings, DigitsData, SpeechCommandsData
 from training.data.common import Augment, Data, Split
 from training.data.digits import digits
 from training.data.speech_commands import speech_commands
 from training.data.spoken_digits import spoken_digits
+from training.data_settings import DataSettings, DigitsData, SpeechCommandsData
 
 __all__ = ["Augment", "Data", "Split", "load_data"]
 

@@ -15,9 +15,9 @@ from neuro_deploy.datasets.layouts import Clip
 from neuro_deploy.errors import DatasetError
 from neuro_deploy.files import write_atomically
 from neuro_deploy.manifest import FrontEndSpec
-from training.config import RecordedData
 from training.data.augmentation import augmentation
 from training.data.common import Data, Split
+from training.data_settings import RecordedData
 
 CACHE = ".frames"
 """Folder in the data root."""

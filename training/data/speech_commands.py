@@ -5,9 +5,9 @@ from pathlib import Path
 from neuro_deploy.datasets import layouts
 from neuro_deploy.datasets.catalogue import read_catalogue
 from neuro_deploy.datasets.store import data_root, require
-from training.config import SpeechCommandsData
 from training.data.common import Data
 from training.data.recordings import recorded
+from training.data_settings import SpeechCommandsData
 
 
 def speech_commands(settings: SpeechCommandsData) -> Data:

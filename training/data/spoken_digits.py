@@ -2,9 +2,9 @@
 
 from neuro_deploy.datasets import layouts
 from neuro_deploy.datasets.store import data_root, require
-from training.config import SpokenDigitsData
 from training.data.common import Data
 from training.data.recordings import recorded
+from training.data_settings import SpokenDigitsData
 
 
 def spoken_digits(settings: SpokenDigitsData) -> Data:
