@@ -1,5 +1,6 @@
 """Configurations: what is refused, and what the message says."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,21 @@ def test_a_checkpoint_of_other_settings_is_refused_but_another_seed_is_not() -> 
     other = parse(settings | {"model": settings["model"] | {"channels": 7}}, "b")
     with pytest.raises(ConfigError, match=r"model.channels is \d+, but best.pt was trained with 7 \(1 such settings\)"):
         require_same(other, load("digits"), Path("best.pt"))
+
+
+def test_a_setting_that_is_not_given_is_not_written() -> None:
+    """So that newer settings leave the checkpoints of older configurations as they were."""
+    shipped = json.loads(Path("netx_models/digits.json").read_text())["settings"]
+    assert load("digits").model_dump() == shipped
+    values = load("digits").model_dump()
+    given = parse(values | {"train": values["train"] | {"patience": 3}}, "the test").model_dump()
+    assert given["train"] == values["train"] | {"patience": 3}
+    with pytest.raises(ConfigError, match="target_rate and rate_weight belong together"):
+        parse(values | {"train": values["train"] | {"target_rate": 0.1}}, "the test")
+
+
+def test_a_key_of_the_data_is_named_without_the_data_set(tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(MINIMAL.replace('name = "digits"', 'name = "spoken_digits"\n[data.front_end]\nrate = 16000\nhertz = 3'))
+    with pytest.raises(ConfigError, match=r"unknown key data.front_end.hertz$"):
+        load(str(path))
