@@ -249,6 +249,8 @@ def test_the_layout_of_speech_commands(tmp_path: Path) -> None:
     assert [clip.path.name[:8] for clip in clips] == [f"{speaker:08x}" for speaker in range(6)]
     assert [clip.split for clip in clips] == ["train"] * 4 + ["validation", "test"]
     assert {clip.word for clip in layouts.speech_commands(folder)} == {"high", "low"}
+    (folder / "validation_list.txt").unlink()
+    assert [clip.split for clip in layouts.speech_commands(folder, ("low",))] == ["train"] * 5 + ["test"]
     (folder / "high" / "00000005_nohash_0.wav").unlink()
     with pytest.raises(DatasetError, match=r"high/00000005_nohash_0.wav is in the lists and not in the folder"):
         layouts.speech_commands(folder)

@@ -45,11 +45,9 @@ def speech_commands(folder: Path, words: Sequence[str] = ()) -> tuple[Clip, ...]
     if missing:
         raise DatasetError(f"{folder}: no folder for {', '.join(missing)}; it has {', '.join(found) or 'no words'}")
     chosen = tuple(words) or tuple(found)
-    listed = {
-        name: split
-        for file, split in ((VALIDATION_LIST, "validation"), (TESTING_LIST, "test"))
-        for name in _list(folder / file)
-    }
+    by_lists = (folder / VALIDATION_LIST).is_file() or (folder / TESTING_LIST).is_file()
+    listed: dict[str, Split] = dict.fromkeys(_list(folder / VALIDATION_LIST), "validation")
+    listed |= dict.fromkeys(_list(folder / TESTING_LIST), "test")
     clips = []
     for word in chosen:
         paths = sorted(p for p in _children(folder / word) if p.suffix == ".wav" and not p.name.startswith("."))
@@ -57,8 +55,8 @@ def speech_commands(folder: Path, words: Sequence[str] = ()) -> tuple[Clip, ...]
             raise DatasetError(f"{folder / word}: no .wav files; each word needs some")
         for path in paths:
             speaker = path.stem.split("_nohash_")[0]
-            split = listed.pop(f"{word}/{path.name}", "train") if listed or _has_lists(folder) else _hashed(speaker)
-            clips.append(Clip(path, word, speaker, split))  # type: ignore[arg-type]
+            split = listed.pop(f"{word}/{path.name}", "train") if by_lists else _hashed(speaker)
+            clips.append(Clip(path, word, speaker, split))
     lost = [name for name in listed if name.split("/")[0] in chosen]
     if lost:
         raise DatasetError(f"{folder}: {lost[0]} is in the lists and not in the folder ({len(lost)} such): fetch it again")
@@ -99,10 +97,6 @@ def spoken_digits(folder: Path, test_speaker: str | None = None) -> tuple[Clip, 
     if test_speaker is not None and test_speaker not in speakers:
         raise DatasetError(f"{folder}: no speaker {test_speaker}; it has {', '.join(speakers)}")
     return tuple(clips)
-
-
-def _has_lists(folder: Path) -> bool:
-    return (folder / VALIDATION_LIST).is_file() and (folder / TESTING_LIST).is_file()
 
 
 def _list(path: Path) -> list[str]:
