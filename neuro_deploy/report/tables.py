@@ -195,7 +195,7 @@ def plain_table(title: str, names: Sequence[str], left: Sequence[str] = ()) -> T
 def datasets_table(catalogue: Mapping[str, Dataset], folders: Mapping[str, Path]) -> Table:
     """One row for each data set that can be had, and whether it is in its folder."""
     names = ("name", "what", "licence", "checked by", "folder")
-    table = _table("data sets", names, left=names)
+    table = plain_table("data sets", names, left=names)
     for name, dataset in catalogue.items():
         folder = folders[name]
         checked = "SHA-256" if all(file.sha256 or file.content_sha256 for file in dataset.files) else "size and structure only"
