@@ -2,6 +2,7 @@
 
 import os
 
-# Threads that wait for each other spin by default, and on a busy machine a training step then takes ten times as long. A short spin
-# costs nothing on an idle one. libgomp reads this once, when torch loads it, so it is set before anything here imports torch.
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+# Between two parallel loops a thread spins for a while before it sleeps. By default it spins for so long that on a busy machine a training
+# step takes ten times as long; after this, some tenths of a millisecond, it sleeps. libgomp reads it once, when torch loads it, so it is
+# set before anything here imports torch.
+os.environ.setdefault("GOMP_SPINCOUNT", "100000")

@@ -7,8 +7,10 @@ a compiler turns into vector instructions.
 Numba, and not a C++ extension: its compiler comes in the package, so that a user needs none.
 """
 
+import ctypes
 import functools
 import warnings
+from pathlib import Path
 
 import torch
 
@@ -18,6 +20,17 @@ from training.kernels.fire import Fire, Neuron, NormaliseAndFire
 from training.kernels.lags import StackLags
 
 __all__ = ["Affine", "Filter", "Fire", "Neuron", "NormaliseAndFire", "StackLags", "Statistics", "work"]
+
+
+def _share_threads() -> None:
+    """Let Numba's loops run on torch's threads: where torch brings an OpenMP library of its own, there would be two sets, one waiting on
+    the cores of the other. Numba looks for the library's functions among those that are known to all, so torch's are made known.
+    """
+    for library in (Path(torch.__file__).parent / "lib").glob("libgomp*"):
+        ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
+
+
+_share_threads()
 
 
 @functools.cache
