@@ -2,7 +2,7 @@
 
 import os
 
-# Between two parallel loops a thread spins for a while before it sleeps. By default it spins for so long that on a busy machine a training
-# step takes ten times as long; after this, some tenths of a millisecond, it sleeps. libgomp reads it once, when torch loads it, so it is
-# set before anything here imports torch.
+# Between two parallel loops a thread spins for a while before it sleeps. By default it spins for so long that on a busy machine a
+# training step takes ten times as long; with this it sleeps after some tenths of a millisecond. libgomp reads it once, when torch loads
+# it, so it is set before anything here imports torch.
 os.environ.setdefault("GOMP_SPINCOUNT", "100000")

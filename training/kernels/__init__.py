@@ -23,8 +23,10 @@ __all__ = ["Affine", "Filter", "Fire", "Neuron", "NormaliseAndFire", "StackLags"
 
 
 def _share_threads() -> None:
-    """Let Numba's loops run on torch's threads: where torch brings an OpenMP library of its own, there would be two sets, one waiting on
-    the cores of the other. Numba looks for the library's functions among those that are known to all, so torch's are made known.
+    """Let Numba's loops run on torch's threads.
+
+    Where torch brings an OpenMP library of its own there would be two sets of threads, one waiting on the cores of the other. Numba
+    looks for the library's functions among those that are known to all, so torch's are made known.
     """
     for library in (Path(torch.__file__).parent / "lib").glob("libgomp*"):
         ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
