@@ -214,6 +214,7 @@ CONFIGURATIONS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "a rate that no float32 holds": ("batch", "rate = 1e39\nbatch", ("train.rate = 1e+39", "less than or equal to")),
     "a seed of 70 bits": ("batch", "seed = 1180591620717411303424\nbatch", ("train.seed",)),
     "not TOML": ("[encoder]", "[encoder", ("not TOML",)),
+    "no name of the data": ('name = "digits"\n', "", ("data.name is missing",)),
     "no data": ('name = "digits"', 'name = "letters"', ("data.name = 'letters'", "digits")),
     "values that the encoder cannot carry": ("bits = 5", "bits = 3", ("the encoder takes 0 to 7", "rescale the data")),
     "a rate that is far too large": (

@@ -10,6 +10,7 @@ from torch import Tensor
 from neuro_deploy import cli
 from training import distributed, loop
 from training.config import load
+from training.kernels import Affine, Statistics
 from training.slayer import LIF
 
 
@@ -18,20 +19,24 @@ def smooth_losses(config: str, folder: Path) -> list[tuple[float, float]]:
 
     Spikes make a training chaotic: the last bit of a sum decides whether a neuron fires. Without them only the arithmetic is left.
     """
-    spiking, encoded = LIF.forward, loop.encoded
+    spiking, normalised, encoded = LIF.forward, LIF.normalised, loop.encoded
 
     def sigmoid(self: LIF, values: Tensor, threshold: float = 1.0, scaling: tuple[Tensor, Tensor] | None = None) -> Tensor:
         gain, shift = scaling or (1, 0)
         return torch.sigmoid(4 * (gain * values + shift - threshold))
 
-    LIF.forward = sigmoid
+    def normalised_sigmoid(self: LIF, values: Tensor, norm: torch.nn.BatchNorm1d) -> tuple[Tensor, Statistics]:
+        gain, shift, statistics = Affine.apply(values, norm.weight, norm.bias, norm.eps)
+        return sigmoid(self, values, scaling=(gain, shift)), statistics
+
+    LIF.forward, LIF.normalised = sigmoid, normalised_sigmoid
     loop.encoded = lambda samples, spec: encoded(samples, spec).double()
     try:
         trainer = loop.Trainer(load(config), folder)
         trainer.network.double()
         trainer.run(loop.Progress())
     finally:
-        LIF.forward, loop.encoded = spiking, encoded
+        LIF.forward, LIF.normalised, loop.encoded = spiking, normalised, encoded
     return [(epoch.loss, epoch.validation_loss) for epoch in trainer.history]
 
 

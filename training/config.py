@@ -167,6 +167,11 @@ def _describe(error: dict[str, object]) -> str:
     if parts[0] == "data" and len(parts) > 2:
         del parts[1]  # the data set's name, which is no key
     key = ".".join(map(str, parts))
+    context = error.get("ctx")
+    if error["type"] == "union_tag_invalid" and isinstance(context, dict):
+        return f"{key}.name = {context['tag']!r}: use one of {context['expected_tags']}"
+    if error["type"] == "union_tag_not_found":
+        return f"{key}.name is missing"
     if error["type"] == "extra_forbidden":
         return f"unknown key {key}"
     if error["type"] == "missing":

@@ -59,6 +59,7 @@ class Statistics:
     shift: Floats
 
     @classmethod
+    @np.errstate(over="ignore", invalid="ignore")  # a training that diverges ends with its loss, which says why
     def of(cls, values: Floats, weight: Floats, bias: Floats, epsilon: float) -> "Statistics":
         """Take them from values [samples, steps, channels]."""
         samples, steps, channels = values.shape
@@ -74,6 +75,7 @@ class Statistics:
         gain = weight * root
         return cls(int(message[-1]), mean, variance, root, gain, bias - gain * mean)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def backward(
         self, values: Floats, weight: Floats, grad_gain: Floats, grad_shift: Floats, grad: Floats
     ) -> tuple[Floats, Floats]:
