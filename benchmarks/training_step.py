@@ -31,7 +31,7 @@ GRADIENT_TOLERANCE = 1e-3
 VARIANTS = {"stock": False, "compiled": True}
 
 _PRODUCTS = ("aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm")
-_NEURON = ("Fire", "FireBackward")
+_NEURON = ("Fire", "FireBackward", "NormaliseAndFire", "NormaliseAndFireBackward")
 
 
 @contextmanager
@@ -152,4 +152,4 @@ def _profile(network: Network, frames: Tensor, labels: Tensor, quantised: bool) 
     def share(keys: tuple[str, ...]) -> float:
         return 100 * float(sum(event.self_cpu_time_total for event in events if event.key in keys)) / total
 
-    return {"matrix products %": share(_PRODUCTS), "neurons %": share(_NEURON)}
+    return {"matrix products %": share(_PRODUCTS), "neurons and their batch norm %": share(_NEURON)}

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from training import kernels, slayer
 from training.kernels import Affine, Filter, StackLags
 from training.network import Memory
+from training.norm import affine_of
 
 
 def both(
@@ -170,6 +171,19 @@ def test_affine_is_torchs_batch_norm(offset: float) -> None:
     )
     for found, reference in ((ours.grad, theirs.grad), (bias.grad, norm.bias.grad)):
         torch.testing.assert_close(found, reference.float(), **near)
+
+
+@pytest.mark.parametrize("momentum", [0.1, None])
+def test_running_statistics_move_as_torchs(momentum: float | None) -> None:
+    """With the momentum None they are the mean of all batches."""
+    batches = torch.randn(3, 4, 6, 5, generator=torch.Generator().manual_seed(0))
+    ours, theirs = (torch.nn.BatchNorm1d(5, momentum=momentum) for _ in range(2))
+    for batch in batches:
+        affine_of(ours, batch)
+        theirs(batch.flatten(0, 1))
+    assert ours.num_batches_tracked == theirs.num_batches_tracked
+    torch.testing.assert_close(ours.running_mean, theirs.running_mean)
+    torch.testing.assert_close(ours.running_var, theirs.running_var)
 
 
 def test_normalised_neurons_are_both_steps_in_one() -> None:

@@ -60,7 +60,9 @@ def _move(norm: nn.BatchNorm1d, mean: Tensor, variance: Tensor) -> None:
     assert norm.running_mean is not None
     assert norm.running_var is not None
     assert norm.num_batches_tracked is not None
-    assert norm.momentum is not None
-    norm.running_mean.lerp_(mean, norm.momentum)
-    norm.running_var.lerp_(variance, norm.momentum)
     norm.num_batches_tracked.add_(1)
+    share = (
+        1 / int(norm.num_batches_tracked) if norm.momentum is None else norm.momentum
+    )  # None: the mean of all batches, as in torch
+    norm.running_mean.lerp_(mean, share)
+    norm.running_var.lerp_(variance, share)
