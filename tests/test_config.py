@@ -26,7 +26,7 @@ def test_every_config_of_the_project_is_valid(path: Path) -> None:
         (("bits = 5", 'bits = "many"'), "encoder.bits = 'many': input should be a valid integer"),
         (
             ('"digits"', '"letters"'),
-            "data: input tag 'letters' found using 'name' does not match any of the expected tags: 'digits', ",
+            "data.name = 'letters': use one of 'digits', ",
         ),
         (("epochs = 1\nquantised_epochs = 1", "epochs = 0\nquantised_epochs = 0"), "nothing to train"),
         (("bits = 5", "bits = 5\nscale = nan"), "encoder.scale = nan"),
