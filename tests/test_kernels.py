@@ -1,5 +1,7 @@
 """The compiled neuron against SLAYER's own."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -47,8 +49,9 @@ def test_compiled_neuron_is_slayers(
     grad = torch.randn(shape, generator=generator)
     (spikes, gradient), (stock_spikes, stock_gradient) = both(slayer.LIF(decay, 0.25, 1.0), current, unit, grad)
     assert torch.equal(spikes, stock_spikes)
+    omitted = math.exp(-40) / unit * grad.abs().sum()  # surrogates below it are zero here, and subnormal products in SLAYER
     largest = stock_gradient.abs().max()
-    assert (gradient - stock_gradient).abs().max() <= 1e-6 * largest
+    assert (gradient - stock_gradient).abs().max() <= 1e-6 * largest + omitted
 
 
 def test_the_surrogate_is_what_its_parameters_say() -> None:

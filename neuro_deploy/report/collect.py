@@ -11,6 +11,7 @@ from neuro_deploy.backends.fast import FastBackend
 from neuro_deploy.chain import Chain, Role
 from neuro_deploy.check import Comparison
 from neuro_deploy.counts import count
+from neuro_deploy.decisions import readouts
 from neuro_deploy.energy.tables import Table
 from neuro_deploy.inputs import encode
 from neuro_deploy.netx import Network
@@ -91,7 +92,7 @@ def collect(subject: Subject, simulation: Simulation, tables: Mapping[str, Table
         energies=energy_models(counts, chain, tables),
         benchmark=benchmark(counts, chain),
         rates=counts.rates,
-        answers=observe.answers(observe.readouts(chain, trace, steps), subject.labels),
+        answers=observe.answers(readouts(chain, trace, steps), subject.labels),
         sample=observe.sample(trace, SHOWN, encoded),
         memories=tuple(_memory(response, trace.populations) for response in subject.memories),
         ranges=ranges(chain, trace, min(VOLTAGE_SAMPLES, trace.samples), steps, message_bits),

@@ -4,39 +4,15 @@ import numpy as np
 from numpy.polynomial import Legendre
 from numpy.typing import NDArray
 
-from neuro_deploy.chain import Chain
 from neuro_deploy.report.views import Answers, Memory, Sample, Spikes
-from neuro_deploy.semantics import run_layer
 from neuro_deploy.trace import Trace
-
-
-def readouts(chain: Chain, trace: Trace, steps: int) -> NDArray[np.int64]:
-    """The read-out's voltage after each step of a sample, had the sample ended there; exact, and without another run.
-
-    The read-out integrates without leak or reset, so what it would have said after ``t`` steps is its voltage at the chip step at
-    which the model's step ``t`` has passed all layers.
-
-    Args:
-        chain: the network.
-        trace: a run of it, with layers.
-        steps: T, steps of a sample.
-
-    Returns:
-        int64 [samples, T, classes]; the last one of each sample is the trace's own read-out.
-    """
-    assert trace.layers is not None
-    source = trace.layers[-2] if chain.latency > 1 else trace.input
-    voltages = run_layer(chain.layers[-1], source[:, : steps + chain.latency], keep_voltages=True).voltages
-    assert voltages is not None
-    readout = next(segment for segment in chain.layers[-1].segments if segment.role == "readout")
-    return voltages[:, chain.latency :, readout.start : readout.stop]
 
 
 def answers(voltages: NDArray[np.int64], labels: NDArray[np.int64]) -> Answers:
     """Right answers and settled answers after each step, and which class was taken for which.
 
     Args:
-        voltages: int64 [samples, T, classes], see :func:`readouts`.
+        voltages: int64 [samples, T, classes], see :func:`neuro_deploy.decisions.readouts`.
         labels: int64 [samples].
     """
     given = voltages.argmax(axis=2)
