@@ -47,7 +47,7 @@ def readouts(chain: Chain, trace: Trace, steps: int) -> NDArray[np.int64]:
     return voltages[:, 1:, readout.start : readout.stop]
 
 
-def scores(voltages: NDArray[np.int64], scale: int) -> NDArray[np.float64]:
+def scores(voltages: NDArray[np.int64], logit: int) -> NDArray[np.float64]:
     """The confidence in each class after each step: the softmax of the evidence so far.
 
     The logits of a sample are means over its T steps. Those after ``t`` steps are taken as if nothing followed, so confidence has to
@@ -55,12 +55,12 @@ def scores(voltages: NDArray[np.int64], scale: int) -> NDArray[np.float64]:
 
     Args:
         voltages: int64 [samples, T, classes], see :func:`readouts`.
-        scale: voltage of a logit of 1, see :class:`neuro_deploy.manifest.ReadoutSpec`.
+        logit: voltage of a logit of 1, see :class:`neuro_deploy.manifest.ReadoutSpec`.
 
     Returns:
         [samples, T, classes], adding up to 1 over the classes.
     """
-    logits = voltages / scale
+    logits = voltages / logit
     shares = np.exp(logits - logits.max(axis=2, keepdims=True))
     result: NDArray[np.float64] = shares / shares.sum(axis=2, keepdims=True)
     return result

@@ -124,7 +124,9 @@ def _self_test() -> str:
     chain = lower(Graph(1, {"s": fires, "readout": answer}, projections))
     with tempfile.TemporaryDirectory(prefix="neuro_deploy_doctor_") as folder:
         net = Path(folder) / "self_test.net"
-        save_network(chain, net, Description("self_test", {}, ("0", "1"), message_bits=3, scale=1, offset=0, steps=6), b"")
+        save_network(
+            chain, net, Description("self_test", {}, ("0", "1"), message_bits=3, scale=1, offset=0, steps=6, logit=64), b""
+        )
         network = load_network(net)
         encoded = np.array([[1, 2, 0, 3, 7, 1], [4, 0, 5, 0, 0, 2]], np.int32)[..., None]
         labels = np.zeros(2, np.int64)

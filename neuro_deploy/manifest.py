@@ -102,12 +102,21 @@ class LayerSpec(_Strict):
 
 
 class ReadoutSpec(_Strict):
-    """Where the answer is: the voltage of these neurons after chip step ``steps + latency`` is ``scale`` times the logit."""
+    """Where the answer is: the voltage of these neurons after chip step ``steps + latency``.
+
+    Attributes:
+        layer: index of the layer.
+        start: its first neuron that belongs to the read-out.
+        stop: one past the last.
+        scale: voltage of 1 in the sums of integer weights.
+        logit: voltage of 1 in the model's logits, whose softmax is the confidence; None in manifests of format 1.
+    """
 
     layer: int = Field(ge=0)
     start: int = Field(ge=0)
     stop: int = Field(ge=1)
     scale: int = Field(ge=1)
+    logit: int | None = Field(default=None, ge=1)
 
 
 class Hashes(_Strict):

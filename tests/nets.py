@@ -62,7 +62,7 @@ def samples(graph: Graph, count: int, steps: int, message_bits: int = 3, seed: i
 
 def about(graph: Graph, steps: int, message_bits: int = 3) -> Description:
     classes = next(p.size for p in graph.populations.values() if not p.fires)
-    return Description("tests", {"seed": 0}, tuple(f"class {i}" for i in range(classes)), message_bits, 1.0, 0.0, steps)
+    return Description("tests", {"seed": 0}, tuple(f"class {i}" for i in range(classes)), message_bits, 1.0, 0.0, steps, 640)
 
 
 def saved(graph: Graph, folder: Path, steps: int = 20) -> Network:

@@ -11,6 +11,7 @@ from neuro_deploy.errors import RuleError
 from neuro_deploy.graph import INPUT, Graph, Population, Projection
 from neuro_deploy.loihi.limits import THRESHOLD_MAX
 from neuro_deploy.netx import Description
+from neuro_deploy.semantics import FRACTION_BITS
 from training.checkpoint import Checkpoint, read
 from training.network import Deployed, Memory, Network
 
@@ -44,7 +45,7 @@ def to_graph(checkpoint: Checkpoint) -> Graph:
 
 def describe(checkpoint: Checkpoint) -> Description:
     """What the manifest says of a checkpoint."""
-    config = checkpoint.config
+    config, steps = checkpoint.config, checkpoint.steps
     return Description(
         config=config.name,
         settings=config.model_dump(),
@@ -52,7 +53,8 @@ def describe(checkpoint: Checkpoint) -> Description:
         message_bits=config.encoder.bits,
         scale=config.encoder.scale,
         offset=config.encoder.offset,
-        steps=checkpoint.steps,
+        steps=steps,
+        logit=checkpoint.network().deployed_readout(steps).threshold * steps << FRACTION_BITS,
         clip=config.front_end is not None,
         front_end=config.front_end,
     )

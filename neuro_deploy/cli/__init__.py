@@ -10,6 +10,7 @@ import typer
 
 from neuro_deploy.cli import datasets
 from neuro_deploy.cli.exports import export
+from neuro_deploy.cli.recognition import classify
 from neuro_deploy.cli.reports import compare, report
 from neuro_deploy.cli.setup import doctor
 from neuro_deploy.cli.simulations import check, simulate
@@ -21,7 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Train a Spiking LMUFormer, deploy it to NetX, and prove that not one spike is lost on the way.",
 )
-for _verb in (train, export, simulate, check, sweep, report, compare, doctor):
+for _verb in (train, export, simulate, check, classify, sweep, report, compare, doctor):
     app.command()(_verb)
 app.add_typer(datasets.app, name="data")
 

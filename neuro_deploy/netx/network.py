@@ -62,6 +62,7 @@ class Description:
         scale: of the encoder, see :class:`~neuro_deploy.manifest.InputSpec`.
         offset: of the encoder.
         steps: T, steps of a sample.
+        logit: voltage of the read-out for a logit of 1, see :class:`~neuro_deploy.manifest.ReadoutSpec`.
         clip: of the encoder.
         front_end: what makes the samples from recordings, if they are such.
     """
@@ -73,6 +74,7 @@ class Description:
     scale: float
     offset: float
     steps: int
+    logit: int
     clip: bool = False
     front_end: FrontEndSpec | None = None
 
@@ -114,7 +116,9 @@ def save_network(chain: Chain, net: Path, about: Description, checkpoint: bytes)
         latency=chain.latency,
         gap=chain.gap,
         layers=tuple(_describe(index, layer) for index, layer in enumerate(chain.layers)),
-        readout=ReadoutSpec(layer=chain.latency - 1, start=readout.start, stop=readout.stop, scale=1 << FRACTION_BITS),
+        readout=ReadoutSpec(
+            layer=chain.latency - 1, start=readout.start, stop=readout.stop, scale=1 << FRACTION_BITS, logit=about.logit
+        ),
         sha256=Hashes(checkpoint=hashlib.sha256(checkpoint).hexdigest(), net=hashlib.sha256(content).hexdigest()),
     )
     text = manifest.model_dump_json(indent=2) + "\n"

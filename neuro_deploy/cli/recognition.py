@@ -1,0 +1,92 @@
+"""Recognise words in recordings."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from neuro_deploy.cli.common import ModelPath, console
+from neuro_deploy.cli.workbench import load_model
+from neuro_deploy.errors import ConfigError, InputError
+
+if TYPE_CHECKING:
+    from neuro_deploy.recognition.answers import Answer
+
+STREAM = Path("-")
+
+
+def classify(
+    model: ModelPath,
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE.wav...", help="Recordings, folders of them, or - for raw 16-bit mono sound.")
+    ],
+    backend: Annotated[str, typer.Option(metavar="NAME", help="What runs the network; a stream needs integer.")] = "integer",
+    threshold: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Decide as soon as the network is so sure; at the end if not given.")
+    ] = None,
+    words: Annotated[str | None, typer.Option(metavar="WORD,...", help="The only words to choose from.")] = None,
+    rate: Annotated[
+        int | None, typer.Option(min=1000, max=384000, help="Samples a second of a stream; the network's if not given.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="A list of objects: file, word, score, step, latency, start.")
+    ] = False,
+) -> None:
+    """Recognise the word in each recording, or in each second of a stream.
+
+    A recording that cannot be used is named on standard error, and the others go on; the exit code is then 2. The step is that of the
+    sample after which the word was decided, the latency counts the chip's steps until then.
+    """
+    from neuro_deploy.backends import Options, create
+    from neuro_deploy.netx import load_network
+    from neuro_deploy.recognition.answers import front_end, rule
+    from neuro_deploy.recognition.files import recognise, recordings
+    from neuro_deploy.recognition.stream import listen
+
+    network = load_network(model)
+    heard = front_end(network, model)
+    rules = rule(network, threshold, None if words is None else [word.strip() for word in words.split(",")])
+    refused: list[InputError] = []
+
+    def refuse(error: InputError) -> None:
+        refused.append(error)
+        print("error:", error, file=sys.stderr)
+
+    if STREAM in files:
+        if len(files) > 1 or backend != "integer":
+            raise ConfigError("- is a stream, decided step by step: give it alone, with --backend integer")
+        found: Iterable[Answer] = listen(network, heard, rules, sys.stdin.buffer, rate)
+    elif rate is not None:
+        raise ConfigError("--rate is for a stream (-): a file says its own")
+    else:
+        runner = create(backend, Options(load=load_model))
+        found = recognise(network, runner, heard, rules, recordings(files, refuse), refuse)
+    if as_json:
+        _print_json(found)
+    else:
+        _print_lines(found, rules.words)
+    if refused:
+        raise typer.Exit(2)
+
+
+def _print_lines(answers: "Iterable[Answer]", words: Sequence[str]) -> None:
+    """One line each, as soon as it is known."""
+    width = max(len(word) for word in ("word", *words))
+    console.print(f"{'word':{width}}  score  step  latency  file", style="bold")
+    for answer in answers:
+        where = answer.file + (f" from {answer.start:g} s" if answer.file == str(STREAM) else "")
+        line = f"{answer.word:{width}}  {answer.score:5.2f}  {answer.step:4}  {answer.latency:7}  {where}"
+        console.print(line, soft_wrap=True)
+
+
+def _print_json(answers: "Iterable[Answer]") -> None:
+    """A list, whose objects are written as soon as they are known."""
+    separator = "[\n"
+    for answer in answers:
+        console.print(separator + json.dumps(asdict(answer)), end="", soft_wrap=True)
+        separator = ",\n"
+    console.print("[]" if separator == "[\n" else "\n]")

@@ -1,0 +1,105 @@
+"""What is answered, and by which rule."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuro_deploy.decisions import decide, scores
+from neuro_deploy.errors import ConfigError, ModelFileError
+from neuro_deploy.manifest import FrontEndSpec
+from neuro_deploy.netx import Network
+
+NEVER = 2.0
+"""A threshold that no confidence reaches: everything is heard to its end."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A word that was recognised.
+
+    Attributes:
+        file: name of the recording, ``-`` for a stream.
+        word: one of the network's classes.
+        score: the network's confidence, 0 to 1.
+        step: of the sample after which it was decided, 1 to T.
+        latency: chip steps from the first frame that is fed to the decision: the step, and one for each layer.
+        start: second of the recording at which the sample begins.
+    """
+
+    file: str
+    word: str
+    score: float
+    step: int
+    latency: int
+    start: float = 0.0
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How read-outs become answers.
+
+    Attributes:
+        words: that can be answered.
+        chosen: their classes, int64 [words].
+        logit: voltage of the read-out for a logit of 1.
+        layers: D.
+        threshold: confidence at which a word is decided before its end.
+    """
+
+    words: tuple[str, ...]
+    chosen: NDArray[np.int64]
+    logit: int
+    layers: int
+    threshold: float
+
+    def answers(self, files: Sequence[str], voltages: NDArray[np.int64]) -> list[Answer]:
+        """Decide.
+
+        Args:
+            files: names of the samples.
+            voltages: int64 [samples, steps, classes], see :func:`neuro_deploy.decisions.readouts`.
+        """
+        found = decide(scores(voltages[..., self.chosen], self.logit), self.threshold)
+        rows = zip(files, found.classes.tolist(), found.scores.tolist(), found.steps.tolist(), strict=True)
+        return [Answer(file, self.words[index], score, step, step + self.layers) for file, index, score, step in rows]
+
+
+def rule(network: Network, threshold: float | None = None, words: Sequence[str] | None = None) -> Rule:
+    """The rule for a network.
+
+    Args:
+        network: what answers.
+        threshold: confidence at which a word is decided before its end; none is if not given.
+        words: the only ones that can be answered; all of the network's if not given.
+
+    Raises:
+        ModelFileError: its manifest does not say what a confidence is.
+        ConfigError: a word that the network does not know, none, or one twice.
+    """
+    manifest = network.manifest
+    known = manifest.classes
+    if manifest.readout.logit is None:
+        raise ModelFileError(f"{network.net}: its manifest has no readout.logit, an older version wrote it: export again")
+    if words is None:
+        words = known
+    unknown = [word for word in words if word not in known]
+    if unknown:
+        raise ConfigError(f"--words: the network does not know {unknown[0]!r}: it knows {', '.join(known)}")
+    if not words or len(set(words)) < len(words):
+        raise ConfigError(f"--words {','.join(words)}: each word once, and at least one")
+    chosen = np.array([known.index(word) for word in words], np.int64)
+    return Rule(tuple(words), chosen, manifest.readout.logit, manifest.latency, NEVER if threshold is None else threshold)
+
+
+def front_end(network: Network, model: Path) -> FrontEndSpec:
+    """How the network hears.
+
+    Raises:
+        ConfigError: it was not trained on recordings.
+    """
+    if network.manifest.front_end is None:
+        raise ConfigError(f"{model}: config {network.manifest.config} was not trained on recordings: choose a network that was")
+    return network.manifest.front_end

@@ -1,0 +1,128 @@
+"""Raw sound from a pipe, recognised while it comes: frames, chip steps and decisions one by one."""
+
+import itertools
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuro_deploy.audio.front_end import FrontEnd
+from neuro_deploy.audio.recordings import require_sound
+from neuro_deploy.errors import InputError
+from neuro_deploy.inputs import encode
+from neuro_deploy.manifest import FrontEndSpec
+from neuro_deploy.netx import Network
+from neuro_deploy.recognition.answers import Answer, Rule
+from neuro_deploy.semantics import Stepwise
+
+NAME = "-"
+
+_BYTES = 2
+"""Of a sample: signed, little-endian."""
+
+_FULL_SCALE = np.float32(1 << 15)
+
+
+class Listener:
+    """Hears one sample on the chip, from rest, frame by frame.
+
+    Args:
+        network: what runs.
+        rule: how it decides.
+
+    Attributes:
+        answer: as soon as there is one.
+    """
+
+    def __init__(self, network: Network, rule: Rule) -> None:
+        self._manifest, self._rule = network.manifest, rule
+        self._chip, self._steps = Stepwise(network.chain), 0
+        self._frames: deque[NDArray[np.int32]] = deque(maxlen=network.manifest.input.frames)
+        self._heard: list[NDArray[np.int64]] = []
+        self.answer: Answer | None = None
+
+    def hear(self, frames: NDArray[np.float32]) -> None:
+        """Take the next frames, [frames, channels]; the last one of a sample is followed by the steps that the layers need."""
+        spec, left = self._manifest.input, self._manifest.steps - self._steps
+        silence = np.zeros(spec.frames * spec.channels + 1, np.int64)
+        for frame in encode(frames[None, : max(0, left)], spec)[0]:
+            self._frames.appendleft(frame)
+            injected = silence.copy()
+            for lag, values in enumerate(self._frames):
+                injected[lag * spec.channels : (lag + 1) * spec.channels] = values
+            injected[spec.constant_channel] = 1
+            self._step(injected)
+        if 0 < left <= len(frames):
+            for _ in range(self._manifest.latency):
+                self._step(silence)
+
+    def _step(self, injected: NDArray[np.int64]) -> None:
+        self._chip.step(injected)
+        self._steps += 1
+        if self._steps <= self._manifest.latency or self.answer is not None:
+            return
+        place = self._manifest.readout
+        self._heard.append(self._chip.voltage[place.start : place.stop])
+        (answer,) = self._rule.answers([NAME], np.stack(self._heard)[None])
+        if answer.score >= self._rule.threshold or len(self._heard) == self._manifest.steps:
+            self.answer = answer
+
+
+def listen(network: Network, front_end: FrontEndSpec, rule: Rule, sound: BinaryIO, rate: int | None = None) -> Iterator[Answer]:
+    """Recognise a stream, one sample after another, each as soon as it is decided; what holds no sound is passed over.
+
+    Args:
+        network: what recognises.
+        front_end: the network's.
+        rule: how it decides.
+        sound: 16-bit signed little-endian samples of one channel.
+        rate: of them in a second; the front end's if not given.
+
+    Raises:
+        InputError: there is no sound in it, or it ends within a sample.
+    """
+    rate = rate or front_end.rate
+    answered, first = False, FrontEnd(front_end, rate)
+    for number in itertools.count():
+        ear, listener, decided = FrontEnd(front_end, rate) if number else first, Listener(network, rule), False
+        for frames in _frames(ear, sound, rate):
+            listener.hear(frames)
+            if listener.answer is not None and not decided and _sounds(ear, rate):
+                decided = answered = True
+                yield replace(listener.answer, start=number * front_end.seconds)
+        if ear.samples < _length(front_end, rate):
+            break
+    if not answered:
+        require_sound(first, Path(NAME), rate)
+
+
+def _frames(ear: FrontEnd, sound: BinaryIO, rate: int) -> Iterator[NDArray[np.float32]]:
+    """The frames of the next sample as they are complete; where the stream ends, silence follows."""
+    hop, length = max(1, ear.spec.hop * rate // ear.spec.rate), _length(ear.spec, rate)
+    while ear.samples < length and len(piece := _read(sound, min(hop, length - ear.samples))):
+        yield ear.accept(piece)
+    if ear.samples:
+        yield ear.finish()
+
+
+def _length(spec: FrontEndSpec, rate: int) -> int:
+    return round(spec.seconds * rate)
+
+
+def _read(sound: BinaryIO, samples: int) -> NDArray[np.float32]:
+    content = sound.read(samples * _BYTES)
+    if len(content) % _BYTES:
+        raise InputError(f"{NAME}: the stream ends within a sample: give 16-bit signed little-endian samples of one channel")
+    return np.frombuffer(content, "<i2").astype(np.float32) / _FULL_SCALE
+
+
+def _sounds(ear: FrontEnd, rate: int) -> bool:
+    try:
+        require_sound(ear, Path(NAME), rate)
+    except InputError:
+        return False
+    return True
