@@ -101,6 +101,11 @@ class Chain:
         return len(self.layers)
 
     @property
+    def readout(self) -> Segment:
+        """The read-out's neurons, in the last layer."""
+        return next(segment for segment in self.layers[-1].segments if segment.role == "readout")
+
+    @property
     def input_size(self) -> int:
         """Stacked channels plus the constant one, which is the last."""
         return self.frames * self.channels + 1

@@ -43,8 +43,7 @@ def readouts(chain: Chain, trace: Trace, steps: int) -> NDArray[np.int64]:
     end = np.zeros_like(source[:, :1])  # what a layer is fed acts a step later
     voltages = run_layer(chain.layers[-1], np.concatenate((source, end), axis=1), keep_voltages=True).voltages
     assert voltages is not None
-    readout = next(segment for segment in chain.layers[-1].segments if segment.role == "readout")
-    return voltages[:, 1:, readout.start : readout.stop]
+    return voltages[:, 1:, chain.readout.start : chain.readout.stop]
 
 
 def scores(voltages: NDArray[np.int64], logit: int) -> NDArray[np.float64]:

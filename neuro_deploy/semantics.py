@@ -14,6 +14,7 @@ Lava declares the LIF's input ``a`` as 16 bit and does not cut it: its channels 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -167,19 +168,24 @@ def run_layer(layer: Layer, source: NDArray[np.generic], *, keep_voltages: bool 
     for step in range(steps):
         if recurrent is not None and step > 0:
             recurrent.add_to(a[:, step], spikes[:, step - 1])
-        u, v, fired = lif_step(
-            u,
-            v,
-            a[:, step],
-            current_decay=layer.current_decay,
-            voltage_decay=layer.voltage_decay,
-            threshold=layer.threshold,
-            bias=layer.bias,
-        )
+        u, v, fired = _layer_step(layer, u, v, a[:, step])
         spikes[:, step] = fired
         if voltages is not None:
             voltages[:, step] = v
     return LayerRun(spikes, u, v, voltages)
+
+
+def _layer_step(layer: Layer, u: Integers, v: Integers, a: Integers) -> tuple[Integers, Integers, NDArray[np.bool_]]:
+    """:func:`lif_step` with a layer's parameters."""
+    return lif_step(
+        u,
+        v,
+        a,
+        current_decay=layer.current_decay,
+        voltage_decay=layer.voltage_decay,
+        threshold=layer.threshold,
+        bias=layer.bias,
+    )
 
 
 def run_chain(chain: Chain, injected: NDArray[np.generic]) -> Iterator[LayerRun]:
@@ -220,26 +226,19 @@ class Stepwise:
         self._sent = [np.zeros(size, np.int64) for size in (chain.input_size, *(layer.size for layer in chain.layers))]
         self.voltage = self._states[-1][1]
 
-    def step(self, injected: NDArray[np.int64]) -> None:
+    def step(self, injected: NDArray[np.integer[Any]]) -> None:
         """Go on by one step.
 
         Args:
             injected: non-negative integers [input channels]; as in a whole sample they act at the next step.
         """
-        sent = [injected]
+        sent = [injected.astype(np.int64)]
         for index, layer in enumerate(self._layers):
             a = _caused(self._weights[index], self._sent[index])
             recurrent = self._recurrent[index]
             if recurrent is not None:
                 a += _caused(recurrent, self._sent[index + 1])
-            u, v, fired = lif_step(
-                *self._states[index],
-                a,
-                current_decay=layer.current_decay,
-                voltage_decay=layer.voltage_decay,
-                threshold=layer.threshold,
-                bias=layer.bias,
-            )
+            u, v, fired = _layer_step(layer, *self._states[index], a)
             self._states[index] = u, v
             sent.append(fired.astype(np.int64))
         self._sent = sent

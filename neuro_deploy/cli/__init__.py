@@ -9,6 +9,7 @@ from typing import NoReturn
 import typer
 
 from neuro_deploy.cli import datasets
+from neuro_deploy.cli.common import complain
 from neuro_deploy.cli.exports import export
 from neuro_deploy.cli.recognition import classify
 from neuro_deploy.cli.reports import compare, report
@@ -46,5 +47,5 @@ def main() -> None:
 
 
 def _fail(message: str) -> NoReturn:
-    print("error:", " ".join(message.splitlines()), file=sys.stderr)
+    complain(message)
     sys.exit(2)

@@ -28,6 +28,12 @@ console = _Console(width=None if sys.stdout.isatty() else 120, markup=False, emo
 RUNS = Path("runs")
 MODELS = Path("netx_models")
 
+
+def complain(message: str) -> None:
+    """Say on standard error, in one line, what is wrong."""
+    print("error:", " ".join(message.splitlines()), file=sys.stderr)
+
+
 ConfigName = Annotated[
     str, typer.Argument(metavar="CONFIG", help="A file of training/configs without .toml, or the path of a .toml file.")
 ]

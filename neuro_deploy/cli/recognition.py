@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neuro_deploy.cli.common import ModelPath, console
+from neuro_deploy.cli.common import ModelPath, complain, console
 from neuro_deploy.cli.workbench import load_model
 from neuro_deploy.errors import ConfigError, InputError
+from neuro_deploy.recognition import STREAM
 
 if TYPE_CHECKING:
     from neuro_deploy.recognition.answers import Answer
-
-STREAM = Path("-")
 
 
 def classify(
@@ -54,9 +53,9 @@ def classify(
 
     def refuse(error: InputError) -> None:
         refused.append(error)
-        print("error:", error, file=sys.stderr)
+        complain(str(error))
 
-    if STREAM in files:
+    if Path(STREAM) in files:
         if len(files) > 1 or backend != "integer":
             raise ConfigError("- is a stream, decided step by step: give it alone, with --backend integer")
         found: Iterable[Answer] = listen(network, heard, rules, sys.stdin.buffer, rate)
@@ -78,7 +77,7 @@ def _print_lines(answers: "Iterable[Answer]", words: Sequence[str]) -> None:
     width = max(len(word) for word in ("word", *words))
     console.print(f"{'word':{width}}  score  step  latency  file", style="bold")
     for answer in answers:
-        where = answer.file + (f" from {answer.start:g} s" if answer.file == str(STREAM) else "")
+        where = answer.file + (f" from {answer.start:g} s" if answer.file == STREAM else "")
         line = f"{answer.word:{width}}  {answer.score:5.2f}  {answer.step:4}  {answer.latency:7}  {where}"
         console.print(line, soft_wrap=True)
 

@@ -97,7 +97,7 @@ def save_network(chain: Chain, net: Path, about: Description, checkpoint: bytes)
     """
     rules.check(chain, message_bits=about.message_bits, steps=about.steps)
     content = image(chain)
-    readout = next(segment for segment in chain.layers[-1].segments if segment.role == "readout")
+    readout = chain.readout
     manifest = Manifest(
         config=about.config,
         settings=about.settings,

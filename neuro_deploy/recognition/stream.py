@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from neuro_deploy.audio.front_end import FrontEnd
 from neuro_deploy.audio.recordings import require_sound
 from neuro_deploy.errors import InputError
-from neuro_deploy.inputs import encode
+from neuro_deploy.inputs import encode, inject
 from neuro_deploy.manifest import FrontEndSpec
 from neuro_deploy.netx import Network
+from neuro_deploy.recognition import STREAM
 from neuro_deploy.recognition.answers import Answer, Rule
 from neuro_deploy.semantics import Stepwise
-
-NAME = "-"
 
 _BYTES = 2
 """Of a sample: signed, little-endian."""
@@ -42,34 +41,27 @@ class Listener:
         self._manifest, self._rule = network.manifest, rule
         self._chip, self._steps = Stepwise(network.chain), 0
         self._frames: deque[NDArray[np.int32]] = deque(maxlen=network.manifest.input.frames)
-        self._heard: list[NDArray[np.int64]] = []
         self.answer: Answer | None = None
 
     def hear(self, frames: NDArray[np.float32]) -> None:
         """Take the next frames, [frames, channels]; the last one of a sample is followed by the steps that the layers need."""
         spec, left = self._manifest.input, self._manifest.steps - self._steps
-        silence = np.zeros(spec.frames * spec.channels + 1, np.int64)
         for frame in encode(frames[None, : max(0, left)], spec)[0]:
-            self._frames.appendleft(frame)
-            injected = silence.copy()
-            for lag, values in enumerate(self._frames):
-                injected[lag * spec.channels : (lag + 1) * spec.channels] = values
-            injected[spec.constant_channel] = 1
-            self._step(injected)
+            self._frames.append(frame)
+            self._step(inject(np.stack(self._frames)[None], spec, 0)[0, -1])
         if 0 < left <= len(frames):
-            for _ in range(self._manifest.latency):
+            for silence in inject(np.zeros((1, 0, spec.channels), np.int32), spec, self._manifest.latency)[0]:
                 self._step(silence)
 
-    def _step(self, injected: NDArray[np.int64]) -> None:
+    def _step(self, injected: NDArray[np.int32]) -> None:
         self._chip.step(injected)
         self._steps += 1
-        if self._steps <= self._manifest.latency or self.answer is not None:
+        step, place = self._steps - self._manifest.latency, self._manifest.readout
+        if step < 1 or self.answer is not None:
             return
-        place = self._manifest.readout
-        self._heard.append(self._chip.voltage[place.start : place.stop])
-        (answer,) = self._rule.answers([NAME], np.stack(self._heard)[None])
-        if answer.score >= self._rule.threshold or len(self._heard) == self._manifest.steps:
-            self.answer = answer
+        (answer,) = self._rule.answers([STREAM], self._chip.voltage[None, None, place.start : place.stop])
+        if answer.score >= self._rule.threshold or step == self._manifest.steps:
+            self.answer = replace(answer, step=step, latency=self._steps)
 
 
 def listen(network: Network, front_end: FrontEndSpec, rule: Rule, sound: BinaryIO, rate: int | None = None) -> Iterator[Answer]:
@@ -90,14 +82,15 @@ def listen(network: Network, front_end: FrontEndSpec, rule: Rule, sound: BinaryI
     for number in itertools.count():
         ear, listener, decided = FrontEnd(front_end, rate) if number else first, Listener(network, rule), False
         for frames in _frames(ear, sound, rate):
-            listener.hear(frames)
+            if listener.answer is None:
+                listener.hear(frames)
             if listener.answer is not None and not decided and _sounds(ear, rate):
                 decided = answered = True
                 yield replace(listener.answer, start=number * front_end.seconds)
         if ear.samples < _length(front_end, rate):
             break
     if not answered:
-        require_sound(first, Path(NAME), rate)
+        require_sound(first, Path(STREAM), rate)
 
 
 def _frames(ear: FrontEnd, sound: BinaryIO, rate: int) -> Iterator[NDArray[np.float32]]:
@@ -116,13 +109,13 @@ def _length(spec: FrontEndSpec, rate: int) -> int:
 def _read(sound: BinaryIO, samples: int) -> NDArray[np.float32]:
     content = sound.read(samples * _BYTES)
     if len(content) % _BYTES:
-        raise InputError(f"{NAME}: the stream ends within a sample: give 16-bit signed little-endian samples of one channel")
+        raise InputError(f"{STREAM}: the stream ends within a sample: give 16-bit signed little-endian samples of one channel")
     return np.frombuffer(content, "<i2").astype(np.float32) / _FULL_SCALE
 
 
 def _sounds(ear: FrontEnd, rate: int) -> bool:
     try:
-        require_sound(ear, Path(NAME), rate)
+        require_sound(ear, Path(STREAM), rate)
     except InputError:
         return False
     return True
