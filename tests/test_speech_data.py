@@ -19,7 +19,7 @@ from neuro_deploy.netx import load_network, save_network
 from training.checkpoint import Checkpoint
 from training.config import Config, TrainSettings, load, parse
 from training.data import load_data, recordings
-from training.data.augmentation import augmentation, mask, mix, shift
+from training.data.augmentation import augmentation, mask, mix, resize, shift
 from training.data_settings import AugmentSettings, SpeechCommandsData, SpokenDigitsData
 from training.deploy import Evaluator, describe, to_graph
 from training.lmuformer import build
@@ -116,7 +116,7 @@ def test_without_augmentation_nothing_changes_and_nothing_is_drawn() -> None:
 
 
 def test_all_variations_together_are_reproducible_and_leave_the_samples_alone() -> None:
-    augment = augmentation(AugmentSettings(shift=3, noise=0.5, mask_frames=5, mask_bins=3, mixup=1.0), 3)
+    augment = augmentation(AugmentSettings(shift=3, stretch=0.1, warp=0.1, noise=0.5, mask_frames=5, mask_bins=3, mixup=1.0), 3)
     before = FRAMES.clone()
     samples, shares = augment(FRAMES, LABELS, random(1))
     assert torch.equal(FRAMES, before)
@@ -133,6 +133,22 @@ def test_a_shifted_sample_is_the_sample_elsewhere() -> None:
         for i in range(len(moved))
     }
     assert found == {-2, -1, 0, 1, 2}
+
+
+def test_a_resized_sample_is_longer_about_its_middle_and_higher_about_its_lowest_band() -> None:
+    times, bands = torch.arange(21.0) - 10, torch.arange(9.0)
+    slope = (times[:, None] + 100 * bands).repeat(50, 1, 1)  # of which every value between two is known
+    resized = resize(slope, 0.2, 0.1, random())
+    duration = 6 / (resized[:, 13, 0] - resized[:, 7, 0])
+    height = 4 / ((resized[:, 10, 4] - resized[:, 10, 0]) / 100)
+    expected = times[None, 6:15, None] / duration[:, None, None] + 100 * bands[:7] / height[:, None, None]
+    torch.testing.assert_close(resized[:, 6:15, :7], expected, rtol=1e-4, atol=1e-2)
+    assert resized.max() <= slope.max() + 1e-3  # beyond its edge a sample has the value of its edge
+    for change, largest in ((duration, 0.2), (height, 0.1)):
+        logarithm = change.log() / largest
+        assert logarithm.min() < -0.8
+        assert logarithm.max() > 0.8
+        assert logarithm.abs().max() < 1.001
 
 
 @pytest.mark.parametrize("axis", [1, 2])

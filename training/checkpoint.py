@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from neuro_deploy.errors import ConfigError, ModelFileError
 from training.config import Config, parse
-from training.lmuformer import build
+from training.models import build_model
 from training.network import Network
 
 CHECKPOINT_FORMAT = 1
@@ -38,11 +38,25 @@ class Checkpoint:
     epoch: int
     accuracy: float
 
+    def model(self) -> nn.Module:
+        """The model, in evaluation mode; called with frames and ``quantised``, it gives an ``Output``."""
+        model = build_model(self.config, self.channels, len(self.classes))
+        model.load_state_dict(self.weights)
+        return model.eval()
+
     def network(self) -> Network:
-        """The network, in evaluation mode."""
-        network = build(self.config, self.channels, len(self.classes))
-        network.load_state_dict(self.weights)
-        return network.eval()
+        """The spiking network, in evaluation mode.
+
+        Raises:
+            ConfigError: it is a baseline.
+        """
+        model = self.model()
+        if not isinstance(model, Network):
+            raise ConfigError(
+                f"config {self.config.name}: model.baseline is {self.config.model.baseline!r}, which has no spikes: "
+                "a chip takes the Spiking LMUFormer alone, without that setting"
+            )
+        return model
 
     def to_bytes(self) -> bytes:
         """The content of a checkpoint file; equal checkpoints give equal bytes."""
@@ -133,4 +147,4 @@ def load_dict(path: Path) -> dict[str, Any]:
 
 def _shapes(checkpoint: Checkpoint) -> dict[str, Tensor]:
     with torch.device("cpu"):
-        return build(checkpoint.config, checkpoint.channels, len(checkpoint.classes)).state_dict()
+        return build_model(checkpoint.config, checkpoint.channels, len(checkpoint.classes)).state_dict()

@@ -1,10 +1,10 @@
 """Configurations: one TOML file a task, read into typed, checked, immutable settings."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import tomli
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from neuro_deploy.errors import ConfigError
 from neuro_deploy.manifest import FrontEndSpec
@@ -37,6 +37,7 @@ class ModelSettings(Strict):
         residual_embedding: False leaves out the convolution with the residual connection (ablation).
         memory: False leaves out u and the Legendre memory (ablation).
         mixer: False leaves out the channel mixers (ablation).
+        baseline: what is trained in its place, without spikes and of about its size, to compare with: see :mod:`training.models`.
     """
 
     channels: int = Field(default=64, ge=1, le=4096)
@@ -50,6 +51,7 @@ class ModelSettings(Strict):
     residual_embedding: bool = True
     memory: bool = True
     mixer: bool = True
+    baseline: Literal["lmuformer", "transformer", "gru"] | None = None
 
 
 class NeuronSettings(Strict):
@@ -83,6 +85,8 @@ class TrainSettings(Strict):
         patience: epochs without a smaller validation loss after which a phase ends; none ends early if not given.
         target_rate: spikes per neuron and step, averaged over the populations, above which the loss rises; not at all if not given.
         rate_weight: how much: the loss at twice the target rate.
+        average: share of itself that a running average of the weights keeps each step, as 0.998; the average is what is validated and
+            deployed. The weights themselves if not given.
     """
 
     epochs: int = Field(ge=0)
@@ -96,6 +100,7 @@ class TrainSettings(Strict):
     patience: int | None = Field(default=None, ge=1)
     target_rate: float | None = Field(default=None, gt=0, le=1)
     rate_weight: float | None = Field(default=None, gt=0)
+    average: float | None = Field(default=None, gt=0, lt=1)
 
     @model_validator(mode="after")
     def _some_epochs(self) -> "TrainSettings":
@@ -196,6 +201,15 @@ def require_same(trained: Config, settings: Config, origin: Path) -> None:
             f"config {settings.name}: {key} is {new.get(key)!r}, but {origin} was trained with {old.get(key)!r} "
             f"({len(changed)} such settings): train again"
         )
+
+
+def known_keys(settings: BaseModel, prefix: str = "") -> list[str]:
+    """Dotted keys of all settings, of those too that are not given."""
+    found: list[str] = []
+    for key in type(settings).model_fields:
+        value = getattr(settings, key)
+        found += known_keys(value, f"{prefix}{key}.") if isinstance(value, BaseModel) else [prefix + key]
+    return found
 
 
 def flat(values: dict[str, Any], prefix: str = "") -> dict[str, object]:

@@ -41,6 +41,8 @@ class AugmentSettings(Strict):
 
     Attributes:
         shift: steps that a recording is moved by, either way.
+        stretch: largest share by which the speed of a recording changes, either way.
+        warp: the same of its mel bands, as with a longer or shorter vocal tract.
         noise: largest amplitude of uniform noise on the frames, in their unit, the natural logarithm of a power.
         mask_frames: largest number of steps that are replaced by the recording's mean.
         mask_bins: the same of mel bands.
@@ -48,6 +50,8 @@ class AugmentSettings(Strict):
     """
 
     shift: int = Field(default=0, ge=0)
+    stretch: float = Field(default=0.0, ge=0, le=0.5)
+    warp: float = Field(default=0.0, ge=0, le=0.5)
     noise: float = Field(default=0.0, ge=0)
     mask_frames: int = Field(default=0, ge=0)
     mask_bins: int = Field(default=0, ge=0)

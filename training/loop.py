@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn  # type: ignore[attr-defined]
 
 from neuro_deploy.errors import ConfigError, ModelFileError
 from neuro_deploy.files import Content, write_atomically
@@ -20,10 +21,9 @@ from training import distributed
 from training.checkpoint import Checkpoint, load_dict
 from training.config import Config, TrainSettings
 from training.data import Data, Split, load_data
-from training.lmuformer import build
 from training.log import Epoch, write_log
 from training.loss import objective, right_answers
-from training.network import Network
+from training.models import build_model
 
 WARM_UP = 0.1
 """Share of each phase in which the learning rate rises."""
@@ -86,11 +86,20 @@ class Trainer:
         torch.manual_seed(self.settings.seed)
         self.generator = torch.Generator().manual_seed(self.settings.seed)
         self.device = distributed.device(device)
-        self.network = build(config, self.data.channels, len(self.data.classes)).to(self.device)
+        self.network = build_model(config, self.data.channels, len(self.data.classes)).to(self.device)
         self.optimizer = torch.optim.AdamW(_groups(self.network, self.settings.weight_decay))
+        self.average = _average(self.network, self.settings.average)
         self.done = 0
         self.best = math.inf
         self.history: list[Epoch] = []
+
+    @property
+    def deployed(self) -> nn.Module:
+        """What is validated and kept: the trained network, or the running average of its weights."""
+        if self.average is None:
+            return self.network
+        averaged: nn.Module = self.average.module
+        return averaged
 
     @property
     def epochs(self) -> int:
@@ -133,8 +142,11 @@ class Trainer:
             )
         try:
             self.network.load_state_dict(state["network"])
+            if self.average is not None:
+                self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.generator.set_state(state["generator"])
+            torch.set_rng_state(state["random"])
             self.done, self.best = state["done"], float(state["best"])
             self.history = [Epoch(**epoch) for epoch in state["history"]]
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
@@ -142,7 +154,7 @@ class Trainer:
 
     def checkpoint(self, epoch: Epoch) -> Checkpoint:
         """The network as it is now."""
-        weights = {key: value.to("cpu", copy=True) for key, value in self.network.state_dict().items()}
+        weights = {key: value.to("cpu", copy=True) for key, value in self.deployed.state_dict().items()}
         return Checkpoint(
             self.config, self.data.classes, self.data.channels, self.data.steps, weights, epoch.epoch, epoch.validation_accuracy
         )
@@ -157,8 +169,10 @@ class Trainer:
         state: dict[str, Any] = {
             "config": self.config.model_dump(),
             "network": self.network.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
+            "random": torch.get_rng_state(),
             "done": self.done,
             "best": self.best,
             "history": [vars(epoch) for epoch in self.history],
@@ -180,7 +194,7 @@ class Trainer:
             progress.batch()
         for name, value in self.network.state_dict().items():
             self._require_finite(name, value)
-        validation = evaluate(self.network, self.data.validation, self.spec, quantised=True)
+        validation = evaluate(self.deployed, self.data.validation, self.spec, quantised=True)
         return Epoch(
             epoch=self.done + 1,
             phase="quantised" if quantised else "real",
@@ -224,6 +238,8 @@ class Trainer:
         distributed.sum_gradients(self.network.parameters())
         clip_grad_norm_(self.network.parameters(), GRADIENT_LIMIT)
         self.optimizer.step()
+        if self.average is not None:
+            self.average.update_parameters(self.network)
         mean, right = sums.tolist()
         return mean, right
 
@@ -267,7 +283,7 @@ class Evaluation:
 
 
 @torch.no_grad()
-def evaluate(network: Network, split: Split, spec: InputSpec, quantised: bool) -> Evaluation:
+def evaluate(network: nn.Module, split: Split, spec: InputSpec, quantised: bool) -> Evaluation:
     """Evaluate without augmentation, with running statistics.
 
     Args:
@@ -277,7 +293,7 @@ def evaluate(network: Network, split: Split, spec: InputSpec, quantised: bool) -
         quantised: with the deployed integers, or with the real-valued weights.
     """
     network.eval()
-    device = network.readout.bias.device
+    device = next(network.parameters()).device
     correct = loss = 0.0
     spikes: dict[str, float] = {}
     for begin in range(0, len(split), EVALUATION_BATCH):
@@ -291,8 +307,15 @@ def evaluate(network: Network, split: Split, spec: InputSpec, quantised: bool) -
     return Evaluation(correct / len(split), loss / len(split), {name: value / len(split) for name, value in spikes.items()})
 
 
-def _groups(network: Network, weight_decay: float) -> list[dict[str, Any]]:
+def _groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Weight decay on the maps' weights alone, not on norms and biases."""
     weights = [p for p in network.parameters() if p.requires_grad and p.ndim > 1]
     others = [p for p in network.parameters() if p.requires_grad and p.ndim == 1]
     return [{"params": weights, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+
+
+def _average(network: nn.Module, kept: float | None) -> AveragedModel | None:
+    """A running average of weights and of batch norm's statistics; None if none is kept."""
+    if kept is None:
+        return None
+    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(kept), use_buffers=True)  # type: ignore[call-arg]

@@ -24,7 +24,7 @@ def objective(output: Output, labels: Tensor, settings: TrainSettings, samples: 
         loss = functional.cross_entropy(output.logits, labels, label_smoothing=settings.smoothing) * (len(labels) / samples)
     else:
         loss = output.logits.sum()  # of nothing; the other processes wait for this one's gradient
-    if settings.target_rate is None:
+    if settings.target_rate is None or not output.spikes:
         return loss
     excess = functional.relu(mean_rate(output.spikes, samples) / settings.target_rate - 1)
     return loss + settings.rate_weight * excess.square() / distributed.size()

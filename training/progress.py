@@ -48,6 +48,6 @@ class TrainingProgress:
         self._progress.console.print(
             f"epoch {epoch.epoch:3d}/{self._epochs} {epoch.phase:9s} loss {epoch.loss:.3f}  "
             f"accuracy {100 * epoch.accuracy:5.1f} %  validation (deployed) {100 * epoch.validation_accuracy:5.1f} %  "
-            f"firing {100 * sum(rates) / len(rates):4.1f} %  {epoch.seconds:.1f} s",
+            f"firing {100 * sum(rates) / max(1, len(rates)):4.1f} %  {epoch.seconds:.1f} s",
             highlight=False,
         )

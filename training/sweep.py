@@ -19,7 +19,7 @@ from joblib import Parallel, delayed
 
 from neuro_deploy.errors import ConfigError
 from neuro_deploy.files import write_atomically
-from training.config import Config, flat, parse
+from training.config import Config, flat, known_keys, parse
 from training.loop import Progress, Trainer
 
 RESULT_FORMAT = 1
@@ -68,28 +68,44 @@ class Result:
     error: str | None
 
 
-def combinations(config: Config, options: Sequence[str], runs: Path) -> list[Combination]:
+def combinations(config: Config, options: Sequence[str], runs: Path, alone: Sequence[str] = ()) -> list[Combination]:
     """Every combination of the values that options give.
 
     Args:
         config: every other setting.
         options: each a key and its values, ``train.rate=0.003,0.01``; written as in the configuration file, quotes may be left out.
         runs: folder of the combinations' folders.
+        alone: like the options, but each value changes nothing else: with every combination of the options there is one without any
+            of these values and one with each of them, as in a table of ablations.
 
     Raises:
         ConfigError: an unknown key, or a value that it cannot have.
     """
-    values: dict[str, list[object]] = {}
-    known = flat(config.model_dump(exclude={"name"}))
-    for option in options:
-        key, _, text = option.partition("=")
-        if key not in known:
-            raise ConfigError(f"--set {option}: unknown key {key!r}: use KEY=VALUE,VALUE with one of {', '.join(known)}")
-        if key in values:
-            raise ConfigError(f"--set {option}: {key} is set twice: give all its values in one --set")
-        values[key] = [_value(item.strip()) for item in text.split(",")]
-    found = [_combine(config, dict(zip(values, chosen, strict=True)), runs) for chosen in itertools.product(*values.values())]
+    values = _values(config, "--set", options)
+    single = _values(config, "--each", alone)
+    if both := values.keys() & single.keys():
+        raise ConfigError(f"{min(both)} is in --set and in --each: give it to one of them")
+    changes: list[dict[str, object]] = [{}, *({key: value} for key, chosen in single.items() for value in chosen)]
+    found = [
+        _combine(config, dict(zip(values, chosen, strict=True)) | change, runs)
+        for chosen in itertools.product(*values.values())
+        for change in changes
+    ]
     return list({combination.folder: combination for combination in found}.values())
+
+
+def _values(config: Config, option: str, texts: Sequence[str]) -> dict[str, list[object]]:
+    """The values of each key of an option."""
+    values: dict[str, list[object]] = {}
+    known = [key for key in known_keys(config) if key != "name"]
+    for text in texts:
+        key, _, chosen = text.partition("=")
+        if key not in known:
+            raise ConfigError(f"{option} {text}: unknown key {key!r}: use KEY=VALUE,VALUE with one of {', '.join(known)}")
+        if key in values:
+            raise ConfigError(f"{option} {text}: {key} is set twice: give all its values in one {option}")
+        values[key] = [_value(item.strip()) for item in chosen.split(",")]
+    return values
 
 
 def _value(text: str) -> object:

@@ -10,6 +10,7 @@ import typer
 
 from neuro_deploy.cli import datasets
 from neuro_deploy.cli.common import complain
+from neuro_deploy.cli.evaluation import evaluate
 from neuro_deploy.cli.exports import export
 from neuro_deploy.cli.recognition import classify
 from neuro_deploy.cli.reports import compare, report
@@ -23,7 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Train a Spiking LMUFormer, deploy it to NetX, and prove that not one spike is lost on the way.",
 )
-for _verb in (train, export, simulate, check, classify, sweep, report, compare, doctor):
+for _verb in (train, export, simulate, check, classify, sweep, evaluate, report, compare, doctor):
     app.command()(_verb)
 app.add_typer(datasets.app, name="data")
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from neuro_deploy.cli.common import RUNS, Cluster, ConfigName, Jobs, console
+from neuro_deploy.errors import ConfigError
 
 
 class Device(str, Enum):
@@ -69,18 +70,29 @@ def sweep(
     config: ConfigName,
     settings: Annotated[
         list[str], typer.Option("--set", metavar="KEY=VALUE,...", help="A setting's values, as train.rate=0.003,0.01; repeat.")
-    ],
+    ] = [],  # noqa: B006 (typer makes a new list)
+    alone: Annotated[
+        list[str],
+        typer.Option(
+            "--each", metavar="KEY=VALUE,...", help="Values that each change nothing else, as model.memory=false; repeat."
+        ),
+    ] = [],  # noqa: B006
     jobs: Jobs = None,
     cluster: Cluster = None,
 ) -> None:
-    """Train every combination of some settings, compare them on the validation split; again, it goes on where it stopped."""
+    """Train every combination of some settings, compare them on the validation split; again, it goes on where it stopped.
+
+    With --each, settings are changed one at a time, beside the configuration as it is.
+    """
     from neuro_deploy.parallel import workers
     from neuro_deploy.report.tables import sweep_table
     from training import sweep as sweeps
     from training.config import load
 
+    if not settings and not alone:
+        raise ConfigError("nothing to try: give --set KEY=VALUE,VALUE, or --each KEY=VALUE")
     base = load(config)
-    found = sweeps.combinations(base, settings, RUNS.resolve())
+    found = sweeps.combinations(base, settings, RUNS.resolve(), alone)
     results = []
     try:
         with workers(jobs, cluster) as number:

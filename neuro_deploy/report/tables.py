@@ -135,7 +135,7 @@ def training_table(epochs: Sequence[Mapping[str, Any]]) -> Table:
             f"{epoch['loss']:.3f}",
             f"{100 * epoch['accuracy']:.1f}",
             f"{100 * epoch['validation_accuracy']:.1f}",
-            f"{100 * sum(firing) / len(firing):.1f}",
+            f"{100 * sum(firing) / max(1, len(firing)):.1f}",
             f"{epoch['seconds']:.1f}",
         )
     return table
@@ -143,19 +143,51 @@ def training_table(epochs: Sequence[Mapping[str, Any]]) -> Table:
 
 def sweep_table(results: Sequence[Mapping[str, Any]], config: str) -> Table:
     """The trainings of a sweep, one row each, in the order given."""
-    keys = tuple(results[0]["settings"])
+    keys = tuple(dict.fromkeys(key for result in results for key in result["settings"]))
     names = (*keys, "validation\naccuracy %", "validation\nloss", "epoch", "parameters", "seconds")
     table = plain_table(f"sweep of {config}", names)
     table.caption = "Best epoch of each, deployed integers on the validation split; '*': then the loss became NaN or infinite."
     for result in results:
         accuracy, loss, epoch = (result[key] for key in ("validation_accuracy", "validation_loss", "epoch"))
         table.add_row(
-            *(f"{result['settings'][key]}" for key in keys),
+            *(f"{result['settings'].get(key, '')}" for key in keys),
             "-" if accuracy is None else f"{100 * accuracy:.2f}",
             "-" if loss is None else f"{loss:.4f}",
             ("-" if epoch is None else f"{epoch}") + ("*" if result["error"] else ""),
             f"{result['parameters']:,}",
             f"{result['seconds']:.1f}",
+        )
+    return table
+
+
+def merit_table(models: Sequence[Mapping[str, Any]]) -> Table:
+    """Trained models side by side; each is a dictionary of :class:`training.evaluation.Merit` with its ``run``."""
+    names = (
+        "run",
+        "model",
+        "parameters",
+        "validation\n%",
+        "test\n%",
+        "real-valued\n%",
+        "firing\n%",
+        "SynOps",
+        "relay\nSynOps",
+        "MACs",
+    )
+    table = plain_table("", names, left=("run", "model"))
+    table.caption = (
+        "Test: of a spiking model the deployed chain; real-valued: the same model without quantisation. Counted, per sample: synaptic\n"
+        "operations at the model's neurons, at taps, relays and bias neurons; multiply-accumulates of matrix products."
+    )
+    for model in models:
+        shares = (model[key] for key in ("validation", "test", "unquantised", "rate"))
+        events = (model[key] for key in ("synops", "relay_synops", "macs"))
+        table.add_row(
+            model["run"],
+            model["model"],
+            f"{model['parameters']:,}",
+            *("-" if share is None else f"{100 * share:.2f}" for share in shares),
+            *("-" if number is None else f"{number:,.0f}" for number in events),
         )
     return table
 

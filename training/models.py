@@ -1,0 +1,24 @@
+"""What a configuration trains: the Spiking LMUFormer, or a baseline in its place."""
+
+from torch import nn
+
+from training.baselines import Gru, Transformer
+from training.config import Config
+from training.dense_lmuformer import DenseLMUFormer
+from training.lmuformer import build
+
+BASELINES = {"lmuformer": DenseLMUFormer, "transformer": Transformer, "gru": Gru}
+"""By the name in ``model.baseline``."""
+
+
+def build_model(config: Config, inputs: int, classes: int) -> nn.Module:
+    """The model of a configuration, with random weights; called with frames and ``quantised``, it gives an ``Output``.
+
+    Args:
+        config: the settings.
+        inputs: channels of a frame of the data.
+        classes: size of the read-out.
+    """
+    if config.model.baseline is None:
+        return build(config, inputs, classes)
+    return BASELINES[config.model.baseline](config, inputs, classes)
