@@ -16,7 +16,7 @@ from neuro_deploy.netx import load_network
 from training import config
 from training.checkpoint import read
 from training.data import load_data
-from training.loop import encoded
+from training.evaluation import encoded
 from training.network import Network, Output
 from training.slayer import LIF, Neuron
 

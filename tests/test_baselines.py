@@ -10,9 +10,9 @@ from torch import nn
 
 from neuro_deploy.errors import ConfigError
 from training import sweep
+from training.assessment import multiply_accumulates
 from training.config import Config, load, parse
 from training.dense_lmuformer import DenseLMUFormer
-from training.evaluation import multiply_accumulates
 from training.loop import Progress, Trainer
 from training.models import BASELINES, build_model
 from training.network import Network

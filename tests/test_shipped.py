@@ -14,7 +14,7 @@ from training.checkpoint import read
 from training.config import load
 from training.data import load_data
 from training.deploy import load_evaluator
-from training.loop import evaluate
+from training.evaluation import evaluate
 
 NETWORK = load_network(Path(__file__).parent.parent / "netx_models" / "digits.net")
 TEST = load_data(load("digits").data).test

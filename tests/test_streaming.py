@@ -9,8 +9,8 @@ from training.config import Config
 from training.data import Split
 from training.dense_lmuformer import DenseLMUFormer, DenseStream, LegendreMemory
 from training.deploy import Evaluator
+from training.evaluation import encoder, evaluate
 from training.legendre import impulse_response
-from training.loop import encoder, evaluate
 from training.streaming import SpikingStream
 
 Model = dict[str, object]

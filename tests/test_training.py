@@ -8,12 +8,14 @@ import pytest
 import torch
 
 from neuro_deploy.errors import ConfigError, ModelFileError
+from training.checkpoint import read
 from training.config import Config, parse
+from training.evaluation import evaluate
 from training.log import Epoch, read_log
-from training.loop import Progress, Trainer, evaluate
+from training.loop import Progress, Trainer
 
 
-def tiny_config(**train: float) -> Config:
+def tiny_config(**train: float | str) -> Config:
     return parse(
         {
             "name": "tiny",
@@ -87,6 +89,60 @@ def test_the_quantised_phase_leaves_the_statistics_alone(tmp_path: Path) -> None
     after = trainer.network.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before if "running" in name)
     assert any(not torch.equal(before[name], after[name]) for name in before if name.endswith("weight"))
+
+
+def test_an_averaged_training_resumes_too(tmp_path: Path) -> None:
+    config = tiny_config(average=0.5)
+    unbroken = Trainer(config, tmp_path / "unbroken")
+    unbroken.run(Progress())
+    first = Trainer(config, tmp_path / "broken")
+    with pytest.raises(KeyboardInterrupt):
+        first.run(Progress(epoch=_interrupt))
+    second = Trainer(config, first.folder)
+    second.resume()
+    second.run(Progress())
+    assert without_seconds(second.history) == without_seconds(unbroken.history)
+    assert (first.folder / "best.pt").read_bytes() == (unbroken.folder / "best.pt").read_bytes()
+
+
+def _interrupt(epoch: Epoch) -> None:
+    raise KeyboardInterrupt
+
+
+def test_what_is_deployed_is_the_average_of_the_weights(tmp_path: Path) -> None:
+    trainer = Trainer(tiny_config(epochs=1, quantised_epochs=0, batch=512, average=0.75), tmp_path)
+    seen = []
+    step = trainer.optimizer.step
+
+    def watched() -> None:
+        step()
+        seen.append(trainer.network.readout.bias.detach().clone())
+
+    trainer.optimizer.step = watched
+    trainer.run(Progress())
+    expected = seen[0]
+    for weights in seen[1:]:
+        expected = 0.75 * expected + 0.25 * weights
+    assert len(seen) > 1
+    torch.testing.assert_close(trainer.checkpoint(trainer.history[-1]).weights["readout.bias"], expected)
+    found = evaluate(trainer.deployed, trainer.data.validation, trainer.spec, quantised=True)
+    assert trainer.history[-1].validation_loss == found.loss
+
+
+def test_a_training_goes_on_from_a_checkpoint(whole: Trainer, tmp_path: Path) -> None:
+    best = whole.folder / "best.pt"
+    trainer = Trainer(tiny_config(start=str(best), epochs=0, quantised_epochs=1, seed=7), tmp_path)
+    weights = read(best).weights
+    assert all(torch.equal(value, weights[name]) for name, value in trainer.network.state_dict().items())
+
+
+def test_a_start_of_another_architecture_is_refused(whole: Trainer, tmp_path: Path) -> None:
+    values = tiny_config(start=str(whole.folder / "best.pt")).model_dump()
+    values["model"]["channels"] = 5
+    with pytest.raises(ConfigError, match="is of another architecture"):
+        Trainer(parse(values, "the test"), tmp_path)
+    with pytest.raises(ModelFileError, match="no such file"):
+        Trainer(tiny_config(start=str(tmp_path / "none.pt")), tmp_path)
 
 
 def test_resume_needs_the_same_settings(whole: Trainer) -> None:

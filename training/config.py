@@ -87,6 +87,7 @@ class TrainSettings(Strict):
         rate_weight: how much: the loss at twice the target rate.
         average: share of itself that a running average of the weights keeps each step, as 0.998; the average is what is validated and
             deployed. The weights themselves if not given.
+        start: checkpoint whose weights are gone on from; random ones if not given.
     """
 
     epochs: int = Field(ge=0)
@@ -101,6 +102,7 @@ class TrainSettings(Strict):
     target_rate: float | None = Field(default=None, gt=0, le=1)
     rate_weight: float | None = Field(default=None, gt=0)
     average: float | None = Field(default=None, gt=0, lt=1)
+    start: str | None = None
 
     @model_validator(mode="after")
     def _some_epochs(self) -> "TrainSettings":

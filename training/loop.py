@@ -9,18 +9,16 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn  # type: ignore[attr-defined]
 
 from neuro_deploy.errors import ConfigError, ModelFileError
 from neuro_deploy.files import Content, write_atomically
-from neuro_deploy.inputs import encode
-from neuro_deploy.manifest import InputSpec
 from training import distributed
-from training.checkpoint import Checkpoint, load_dict
+from training.checkpoint import Checkpoint, load_dict, read
 from training.config import Config, TrainSettings
-from training.data import Data, Split, load_data
+from training.data import Data, load_data
+from training.evaluation import encoded, encoder, evaluate
 from training.log import Epoch, write_log
 from training.loss import objective, right_answers
 from training.models import build_model
@@ -31,8 +29,6 @@ WARM_UP = 0.1
 GRADIENT_LIMIT = 1.0
 """Largest norm of a step's gradient."""
 
-EVALUATION_BATCH = 256
-
 
 @dataclass
 class Progress:
@@ -41,26 +37,6 @@ class Progress:
     start: Callable[[int, int], None] = field(default=lambda epochs, batches: None)
     batch: Callable[[], None] = field(default=lambda: None)
     epoch: Callable[[Epoch], None] = field(default=lambda epoch: None)
-
-
-def encoder(config: Config, channels: int) -> InputSpec:
-    """The encoder of a configuration."""
-    settings = config.encoder
-    frames = config.model.kernel if config.model.patch_embedding else 1
-    return InputSpec(
-        channels=channels,
-        frames=frames,
-        constant_channel=frames * channels,
-        message_bits=settings.bits,
-        scale=settings.scale,
-        offset=settings.offset,
-        clip=config.front_end is not None,
-    )
-
-
-def encoded(samples: Tensor, spec: InputSpec) -> Tensor:
-    """Float32 of encoded integers, [samples, steps, channels]."""
-    return torch.from_numpy(encode(samples.numpy(), spec)).float()
 
 
 class Trainer:
@@ -76,6 +52,10 @@ class Trainer:
         config: the settings.
         folder: where the checkpoints and ``training.jsonl`` (one :class:`Epoch` a line) go.
         device: ``cpu`` or ``cuda``.
+
+    Raises:
+        ConfigError: the checkpoint to start from is of another architecture.
+        ModelFileError: it is missing or damaged.
     """
 
     def __init__(self, config: Config, folder: Path, device: str = "cpu") -> None:
@@ -86,7 +66,7 @@ class Trainer:
         torch.manual_seed(self.settings.seed)
         self.generator = torch.Generator().manual_seed(self.settings.seed)
         self.device = distributed.device(device)
-        self.network = build_model(config, self.data.channels, len(self.data.classes)).to(self.device)
+        self.network = self._start().to(self.device)
         self.optimizer = torch.optim.AdamW(_groups(self.network, self.settings.weight_decay))
         self.average = _average(self.network, self.settings.average)
         self.done = 0
@@ -151,6 +131,19 @@ class Trainer:
             self.history = [Epoch(**epoch) for epoch in state["history"]]
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
             raise ModelFileError(f"{path}: not the state of this training, or damaged: train without --resume") from error
+
+    def _start(self) -> nn.Module:
+        """The model with random weights, or with those of the checkpoint to start from."""
+        model = build_model(self.config, self.data.channels, len(self.data.classes))
+        if self.settings.start is not None:
+            try:
+                model.load_state_dict(read(Path(self.settings.start)).weights)
+            except RuntimeError as error:
+                raise ConfigError(
+                    f"config {self.config.name}: train.start = {self.settings.start!r} is of another architecture: "
+                    "start from a checkpoint with the same model and as many classes"
+                ) from error
+        return model
 
     def checkpoint(self, epoch: Epoch) -> Checkpoint:
         """The network as it is now."""
@@ -271,40 +264,6 @@ class Trainer:
         fall = 0.5 * (1 + math.cos(math.pi * max(0.0, position - WARM_UP) / (1 - WARM_UP)))
         for group in self.optimizer.param_groups:
             group["lr"] = peak * rise * fall
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """A network's merit on a split: accuracy, mean loss, and spikes per neuron and step of each population."""
-
-    accuracy: float
-    loss: float
-    rates: dict[str, float]
-
-
-@torch.no_grad()
-def evaluate(network: nn.Module, split: Split, spec: InputSpec, quantised: bool) -> Evaluation:
-    """Evaluate without augmentation, with running statistics.
-
-    Args:
-        network: the model; left in evaluation mode.
-        split: samples and labels.
-        spec: the encoder.
-        quantised: with the deployed integers, or with the real-valued weights.
-    """
-    network.eval()
-    device = next(network.parameters()).device
-    correct = loss = 0.0
-    spikes: dict[str, float] = {}
-    for begin in range(0, len(split), EVALUATION_BATCH):
-        labels = torch.from_numpy(split.labels[begin : begin + EVALUATION_BATCH]).to(device)
-        samples = torch.from_numpy(split.samples[begin : begin + EVALUATION_BATCH])
-        output = network(encoded(samples, spec).to(device), quantised)
-        correct += float((output.logits.argmax(1) == labels).sum())
-        loss += float(functional.cross_entropy(output.logits, labels, reduction="sum"))
-        for name, value in output.spikes.items():
-            spikes[name] = spikes.get(name, 0.0) + float(value.mean()) * len(labels)
-    return Evaluation(correct / len(split), loss / len(split), {name: value / len(split) for name, value in spikes.items()})
 
 
 def _groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

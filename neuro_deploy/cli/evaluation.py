@@ -22,8 +22,8 @@ def evaluate(
     choose between: the test split is for the report.
     """
     from neuro_deploy.report.tables import merit_table
+    from training.assessment import assess
     from training.checkpoint import read
-    from training.evaluation import assess
 
     checkpoints = [(run, read(run / "best.pt" if run.is_dir() else run)) for run in runs]
     found = []

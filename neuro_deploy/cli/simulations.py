@@ -153,7 +153,7 @@ def _unquantised_accuracy(workbench: Workbench, number: int) -> float:
     """Accuracy of the checkpoint with real-valued weights on the same samples."""
     from training.checkpoint import read
     from training.data import Split
-    from training.loop import evaluate
+    from training.evaluation import evaluate
 
     network = read(workbench.network.checkpoint).network()
     return evaluate(network, Split(*workbench.first(number)), workbench.network.manifest.input, quantised=False).accuracy

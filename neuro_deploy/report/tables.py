@@ -161,7 +161,7 @@ def sweep_table(results: Sequence[Mapping[str, Any]], config: str) -> Table:
 
 
 def merit_table(models: Sequence[Mapping[str, Any]]) -> Table:
-    """Trained models side by side; each is a dictionary of :class:`training.evaluation.Merit` with its ``run``."""
+    """Trained models side by side; each is a dictionary of :class:`training.assessment.Merit` with its ``run``."""
     names = (
         "run",
         "model",

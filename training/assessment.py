@@ -1,0 +1,108 @@
+"""What a trained model is worth: how often it is right, and what that costs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from neuro_deploy.backends.fast import FastBackend
+from neuro_deploy.counts import Totals, count
+from neuro_deploy.inputs import encode
+from neuro_deploy.lowering import lower
+from neuro_deploy.netx import load_network, save_network
+from training.checkpoint import Checkpoint
+from training.data import Data, load_data
+from training.dense_lmuformer import DenseLMUFormer, DenseStream
+from training.deploy import describe, to_graph
+from training.evaluation import encoder, evaluate
+
+FLOPS_OF_A_MAC = 2
+
+SPIKING = "Spiking LMUFormer"
+
+
+@dataclass(frozen=True)
+class Merit:
+    """A model's accuracy, size and cost.
+
+    Attributes:
+        model: its name.
+        parameters: numbers that were trained.
+        validation: accuracy on the validation split, of the deployed integers if it has any.
+        test: accuracy on the test split; of a spiking model that of the chain on the ``fast`` backend.
+        unquantised: the same with real-valued weights; None of a baseline, which has no others.
+        rate: spikes per neuron and step, averaged over the populations; None of a baseline.
+        synops: synaptic operations of a sample that end at the model's neurons; None of a baseline.
+        relay_synops: those of a sample that end at taps, relays and bias neurons; likewise.
+        macs: multiply-accumulates of a sample; None of a spiking model.
+    """
+
+    model: str
+    parameters: int
+    validation: float
+    test: float
+    unquantised: float | None
+    rate: float | None
+    synops: float | None
+    relay_synops: float | None
+    macs: int | None
+
+
+def assess(checkpoint: Checkpoint) -> Merit:
+    """Run a model over its validation and test splits.
+
+    Raises:
+        DatasetError: its data are missing.
+        RuleError: a spiking model does not fit the chip.
+    """
+    data, model = load_data(checkpoint.config.data), checkpoint.model()
+    spec = encoder(checkpoint.config, checkpoint.channels)
+    parameters = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    validation = evaluate(model, data.validation, spec, quantised=True).accuracy
+    real = evaluate(model, data.test, spec, quantised=False).accuracy
+    baseline = checkpoint.config.model.baseline
+    if baseline is not None:
+        macs = multiply_accumulates(model, torch.zeros(1, checkpoint.steps, checkpoint.channels))
+        return Merit(type(model).__name__, parameters, validation, real, None, None, None, None, macs)
+    test, totals = _deployed(checkpoint, data)
+    assert totals.compute_synops is not None
+    assert totals.relay_synops is not None
+    rate, samples = float(np.mean(list(totals.rates.values()))), totals.samples
+    return Merit(
+        SPIKING, parameters, validation, test, real, rate, totals.compute_synops / samples, totals.relay_synops / samples, None
+    )
+
+
+def multiply_accumulates(model: nn.Module, frames: Tensor) -> int:
+    """Those of matrix products, counted by torch; the LMUFormer step by step, since its memory takes a whole past by FFT otherwise.
+
+    Args:
+        model: a baseline, in evaluation mode.
+        frames: of one sample, float32 [1, steps, channels].
+    """
+    # Of attention, torch counts the plain kernel alone; with gradients a Transformer's layer is not one opaque operation.
+    with sdpa_kernel(SDPBackend.MATH), torch.enable_grad(), FlopCounterMode(display=False) as counter:
+        if isinstance(model, DenseLMUFormer):
+            stream = DenseStream(model)
+            stream.start(1)
+            for frame in frames.unbind(1):
+                stream.step(frame)
+        else:
+            model(frames)
+    return int(counter.get_total_flops()) // FLOPS_OF_A_MAC
+
+
+def _deployed(checkpoint: Checkpoint, data: Data) -> tuple[float, Totals]:
+    """Accuracy on the test split and events of the chain that an export would write."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "model.net"
+        save_network(lower(to_graph(checkpoint)), path, describe(checkpoint), checkpoint.to_bytes())
+        network = load_network(path)
+    split = data.test
+    trace = FastBackend().run(network, encode(split.samples, network.manifest.input), split.labels)
+    return float((trace.readout.argmax(1) == split.labels).mean()), count(trace, network.chain).totals
