@@ -88,6 +88,8 @@ class TrainSettings(Strict):
         average: share of itself that a running average of the weights keeps each step, as 0.998; the average is what is validated and
             deployed. The weights themselves if not given.
         start: checkpoint whose weights are gone on from; random ones if not given.
+        teacher: checkpoint of a model of the same task and encoder; its answers to the training samples are learnt beside the labels.
+        teacher_share: of its answers in what is learnt.
     """
 
     epochs: int = Field(ge=0)
@@ -103,6 +105,8 @@ class TrainSettings(Strict):
     rate_weight: float | None = Field(default=None, gt=0)
     average: float | None = Field(default=None, gt=0, lt=1)
     start: str | None = None
+    teacher: str | None = None
+    teacher_share: float | None = Field(default=None, gt=0, le=1)
 
     @model_validator(mode="after")
     def _some_epochs(self) -> "TrainSettings":
@@ -114,6 +118,12 @@ class TrainSettings(Strict):
     def _rate_term(self) -> "TrainSettings":
         if (self.target_rate is None) != (self.rate_weight is None):
             raise ValueError("target_rate and rate_weight belong together: give both or neither")
+        return self
+
+    @model_validator(mode="after")
+    def _teacher(self) -> "TrainSettings":
+        if (self.teacher is None) != (self.teacher_share is None):
+            raise ValueError("teacher and teacher_share belong together: give both or neither")
         return self
 
 

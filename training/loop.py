@@ -14,14 +14,13 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn  # type: i
 
 from neuro_deploy.errors import ConfigError, ModelFileError
 from neuro_deploy.files import Content, write_atomically
-from training import distributed
-from training.checkpoint import Checkpoint, load_dict, read
+from training import distributed, predecessors
+from training.checkpoint import Checkpoint, load_dict
 from training.config import Config, TrainSettings
 from training.data import Data, load_data
 from training.evaluation import encoded, encoder, evaluate
 from training.log import Epoch, write_log
 from training.loss import objective, right_answers
-from training.models import build_model
 
 WARM_UP = 0.1
 """Share of each phase in which the learning rate rises."""
@@ -54,8 +53,8 @@ class Trainer:
         device: ``cpu`` or ``cuda``.
 
     Raises:
-        ConfigError: the checkpoint to start from is of another architecture.
-        ModelFileError: it is missing or damaged.
+        ConfigError: a checkpoint that it builds on does not fit.
+        ModelFileError: such a checkpoint is missing or damaged.
     """
 
     def __init__(self, config: Config, folder: Path, device: str = "cpu") -> None:
@@ -66,7 +65,9 @@ class Trainer:
         torch.manual_seed(self.settings.seed)
         self.generator = torch.Generator().manual_seed(self.settings.seed)
         self.device = distributed.device(device)
-        self.network = self._start().to(self.device)
+        given = (config, self.data.channels, self.data.classes)
+        self.network = predecessors.start(*given).to(self.device)
+        self.teacher = predecessors.teacher(*given)
         self.optimizer = torch.optim.AdamW(_groups(self.network, self.settings.weight_decay))
         self.average = _average(self.network, self.settings.average)
         self.done = 0
@@ -131,19 +132,6 @@ class Trainer:
             self.history = [Epoch(**epoch) for epoch in state["history"]]
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
             raise ModelFileError(f"{path}: not the state of this training, or damaged: train without --resume") from error
-
-    def _start(self) -> nn.Module:
-        """The model with random weights, or with those of the checkpoint to start from."""
-        model = build_model(self.config, self.data.channels, len(self.data.classes))
-        if self.settings.start is not None:
-            try:
-                model.load_state_dict(read(Path(self.settings.start)).weights)
-            except RuntimeError as error:
-                raise ConfigError(
-                    f"config {self.config.name}: train.start = {self.settings.start!r} is of another architecture: "
-                    "start from a checkpoint with the same model and as many classes"
-                ) from error
-        return model
 
     def checkpoint(self, epoch: Epoch) -> Checkpoint:
         """The network as it is now."""
@@ -223,7 +211,7 @@ class Trainer:
         mine = distributed.part(len(labels))
         frames, own = encoded(samples[mine], self.spec).to(self.device), labels[mine].to(self.device)
         output = self.network(frames, quantised)
-        loss = objective(output, own, self.settings, len(labels))
+        loss = objective(output, own, self.settings, len(labels), self._taught(frames))
         sums = distributed.total(torch.stack([loss.detach(), right_answers(output.logits, own).to(loss)]))
         self._require_finite("the loss", sums)
         self.optimizer.zero_grad()
@@ -235,6 +223,11 @@ class Trainer:
             self.average.update_parameters(self.network)
         mean, right = sums.tolist()
         return mean, right
+
+    @torch.no_grad()
+    def _taught(self, frames: Tensor) -> Tensor | None:
+        """The teacher's logits, if there is one."""
+        return None if self.teacher is None else self.teacher.to(frames.device)(frames, quantised=True).logits
 
     def _require_finite(self, what: str, values: Tensor) -> None:
         if torch.isfinite(values).all():

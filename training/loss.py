@@ -11,7 +11,7 @@ from training.config import TrainSettings
 from training.network import Output
 
 
-def objective(output: Output, labels: Tensor, settings: TrainSettings, samples: int) -> Tensor:
+def objective(output: Output, labels: Tensor, settings: TrainSettings, samples: int, taught: Tensor | None = None) -> Tensor:
     """This process's part of the loss of a batch; the parts of all processes add up to it.
 
     Args:
@@ -19,15 +19,22 @@ def objective(output: Output, labels: Tensor, settings: TrainSettings, samples: 
         labels: theirs, int64 [samples], or shares float32 [samples, classes].
         settings: label smoothing, and the rate term.
         samples: of the whole batch, all processes.
+        taught: the teacher's logits for these samples, if there is one.
     """
-    if len(labels):
-        loss = functional.cross_entropy(output.logits, labels, label_smoothing=settings.smoothing) * (len(labels) / samples)
-    else:
-        loss = output.logits.sum()  # of nothing; the other processes wait for this one's gradient
+    # Without a sample the loss is of nothing: the other processes wait for this one's gradient.
+    loss = _mistakes(output.logits, labels, settings, taught) * (len(labels) / samples) if len(labels) else output.logits.sum()
     if settings.target_rate is None or not output.spikes:
         return loss
     excess = functional.relu(mean_rate(output.spikes, samples) / settings.target_rate - 1)
     return loss + settings.rate_weight * excess.square() / distributed.size()
+
+
+def _mistakes(logits: Tensor, labels: Tensor, settings: TrainSettings, taught: Tensor | None) -> Tensor:
+    """Cross entropy with the labels, and in part with the teacher's answers (Hinton et al. 2015, at a temperature of 1)."""
+    loss = functional.cross_entropy(logits, labels, label_smoothing=settings.smoothing)
+    if taught is None or settings.teacher_share is None:
+        return loss
+    return loss + settings.teacher_share * (functional.cross_entropy(logits, taught.softmax(1)) - loss)
 
 
 def mean_rate(spikes: Mapping[str, Tensor], samples: int) -> Tensor:

@@ -1,0 +1,60 @@
+"""Checkpoints that a training builds on: one whose weights it starts from, one whose answers it learns."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import nn
+
+from neuro_deploy.errors import ConfigError
+from training.checkpoint import read
+from training.config import Config
+from training.models import build_model
+
+
+def start(config: Config, channels: int, classes: Sequence[str]) -> nn.Module:
+    """The model of a configuration with random weights, or with those of ``train.start``.
+
+    Args:
+        config: the settings.
+        channels: of a frame of the data.
+        classes: of the data.
+
+    Raises:
+        ConfigError: the checkpoint is of another architecture.
+        ModelFileError: it is missing or damaged.
+    """
+    model, path = build_model(config, channels, len(classes)), config.train.start
+    if path is not None:
+        try:
+            model.load_state_dict(read(Path(path)).weights)
+        except RuntimeError as error:
+            raise ConfigError(
+                f"config {config.name}: train.start = {path!r} is of another architecture: "
+                "start from a checkpoint with the same model and as many classes"
+            ) from error
+    return model
+
+
+def teacher(config: Config, channels: int, classes: Sequence[str]) -> nn.Module | None:
+    """The model of ``train.teacher``, if there is one, which stays as it is.
+
+    Args:
+        config: the settings.
+        channels: of a frame of the data.
+        classes: of the data.
+
+    Raises:
+        ConfigError: it was trained on something else.
+        ModelFileError: it is missing or damaged.
+    """
+    path = config.train.teacher
+    if path is None:
+        return None
+    checkpoint = read(Path(path))
+    taught = (checkpoint.classes, checkpoint.channels, checkpoint.config.encoder, checkpoint.config.front_end)
+    if taught != (tuple(classes), channels, config.encoder, config.front_end):
+        raise ConfigError(
+            f"config {config.name}: train.teacher = {path!r} has other classes, another encoder or another front end: "
+            "teach with a model that was trained on the same"
+        )
+    return checkpoint.model().requires_grad_(False)
