@@ -91,6 +91,24 @@ def file_frames(path: Path, spec: FrontEndSpec, strict: bool = False) -> NDArray
     return np.concatenate(frames)[: spec.steps]
 
 
+def covered_steps(path: Path, spec: FrontEndSpec) -> int:
+    """How many frames of a sample its recording reaches, by the length in the file's header; the frames after them are silence.
+
+    Args:
+        path: the file.
+        spec: the frames.
+
+    Returns:
+        1 to T: the frames whose windows begin before the recording ends.
+
+    Raises:
+        InputError: not a recording.
+    """
+    with recording(path) as file:
+        samples: int = -(-file.frames * spec.rate // file.samplerate)
+    return min(max(1, -(-samples // spec.hop)), spec.steps)
+
+
 def require_sound(front_end: FrontEnd, path: Path, rate: int) -> None:
     """Refuse a recording that cannot hold a word.
 
