@@ -159,3 +159,17 @@ def test_bad_files_are_named_and_the_others_answered(tmp_path: Path, capfd: pyte
     assert len(errors) == 4
     for name in set(names) - {"good.wav"}:
         assert sum(str(tmp_path / name) in line and line.startswith("error: ") for line in errors) == 1
+
+
+@pytest.mark.parametrize("whole", [0, 1, 2])
+def test_an_error_in_a_stream_leaves_a_closed_list(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, whole: int
+) -> None:
+    network = hearing(tmp_path)
+    content = noise(SPEC.seconds * whole, 0).tobytes() + b"\x01\x02\x03"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    assert commands.run("classify", network.net, "-", "--json") == 2
+    output = capfd.readouterr()
+    assert [answer["start"] for answer in json.loads(output.out)] == [SPEC.seconds * index for index in range(whole)]
+    assert output.err.startswith("error: -: the stream ends within a sample")
+    assert output.err.count("\n") == 1
