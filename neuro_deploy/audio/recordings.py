@@ -15,9 +15,6 @@ from neuro_deploy.manifest import FrontEndSpec
 BLOCK = 1 << 15
 """Samples that are read at once."""
 
-SILENCE = 2.0**-15
-"""A peak below the last bit of 16 is silence."""
-
 
 @contextmanager
 def recording(path: Path) -> Iterator[soundfile.SoundFile]:
@@ -118,5 +115,5 @@ def require_sound(front_end: FrontEnd, path: Path, rate: int) -> None:
     if 1000 * front_end.samples < front_end.spec.window_ms * rate:
         length = 1000 * front_end.samples / rate
         raise InputError(f"{path}: {length:.2g} ms of sound, shorter than one window of {front_end.spec.window_ms:g} ms")
-    if front_end.peak < SILENCE:
-        raise InputError(f"{path}: silence, there is nothing to recognise")
+    if front_end.first_sound is None:
+        raise InputError(f"{path}: silence in the first {front_end.spec.seconds:g} s, there is nothing to recognise")
