@@ -180,6 +180,7 @@ def test_silence_is_a_sample_of_a_data_set(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        ({"bins": 2}, "bins\n.*greater than or equal to 3"),
         ({"rate": 8000}, "end at 4000 Hz at most"),
         ({"low_hz": 900.0, "high_hz": 800.0}, "they must rise"),
         ({"seconds": 0.01}, "0.01 s is shorter than a window of 25 ms"),
