@@ -19,7 +19,7 @@ from neuro_deploy.manifest import InputSpec
 from training import distributed
 from training.checkpoint import Checkpoint, load_dict
 from training.config import Config, TrainSettings
-from training.data import Data, Split, load_data
+from training.data import Data, Split, Watch, load_data, unwatched
 from training.lmuformer import build
 from training.log import Epoch, write_log
 from training.loss import objective, right_answers
@@ -76,11 +76,12 @@ class Trainer:
         config: the settings.
         folder: where the checkpoints and ``training.jsonl`` (one :class:`Epoch` a line) go.
         device: ``cpu`` or ``cuda``.
+        watch: shows how far the frames of recordings are, where these are first computed.
     """
 
-    def __init__(self, config: Config, folder: Path, device: str = "cpu") -> None:
+    def __init__(self, config: Config, folder: Path, device: str = "cpu", watch: Watch = unwatched) -> None:
         self.config, self.folder = config, folder
-        self.data: Data = load_data(config.data)
+        self.data: Data = load_data(config.data, watch)
         self.spec = encoder(config, self.data.channels)
         self.settings: TrainSettings = config.train
         torch.manual_seed(self.settings.seed)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuro_deploy.backends import BACKENDS, Options, create, find
+from neuro_deploy.cli.common import watch_frames
 from neuro_deploy.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Workbench:
         self.network = load_network(model)
         manifest = self.network.manifest
         self._settings = parse(manifest.settings, f"in {model.with_suffix('.json')}")
-        self.test = load_data(self._settings.data).test
+        self.test = load_data(self._settings.data, watch_frames).test
         self.labels = self.test.labels
         self.options = Options(time_limit, load_model)
 

@@ -2,18 +2,22 @@
 
 from neuro_deploy.datasets import layouts
 from neuro_deploy.datasets.layouts import Clip
-from training.data.common import Augment, Data, Split
+from training.data.common import Augment, Data, Split, Watch, unwatched
 from training.data.digits import digits
 from training.data.recordings import Collection, recorded
 from training.data.speech_commands import speech_commands
 from training.data.spoken_digits import spoken_digits
 from training.data_settings import DataSettings, DigitsData, RecordedData, SpeechCommandsData, SpokenDigitsData
 
-__all__ = ["Augment", "Data", "Split", "load_clips", "load_data"]
+__all__ = ["Augment", "Data", "Split", "Watch", "load_clips", "load_data", "unwatched"]
 
 
-def load_data(settings: DataSettings) -> Data:
+def load_data(settings: DataSettings, watch: Watch = unwatched) -> Data:
     """The data set that the settings name; deterministic.
+
+    Args:
+        settings: which, and how it is split.
+        watch: shows how far the frames of recordings are, which take minutes when they are first computed.
 
     Raises:
         DatasetError: it is missing or damaged.
@@ -22,7 +26,7 @@ def load_data(settings: DataSettings) -> Data:
     """
     if isinstance(settings, DigitsData):
         return digits(settings)
-    return recorded(_collection(settings), settings)
+    return recorded(_collection(settings), settings, watch)
 
 
 def load_clips(settings: DataSettings, split: layouts.Split) -> list[Clip]:

@@ -19,7 +19,7 @@ from neuro_deploy.errors import DatasetError
 from neuro_deploy.files import write_atomically
 from neuro_deploy.manifest import FrontEndSpec
 from training.data.augmentation import augmentation
-from training.data.common import Data, Split
+from training.data.common import Data, Split, Watch, unwatched
 from training.data_settings import RecordedData
 
 CACHE = ".frames"
@@ -61,12 +61,13 @@ class Collection:
         return [chosen[index] for index in np.random.default_rng(ORDER_SEED).permutation(len(chosen))]
 
 
-def recorded(collection: Collection, settings: RecordedData) -> Data:
+def recorded(collection: Collection, settings: RecordedData, watch: Watch = unwatched) -> Data:
     """The frames of all clips.
 
     Args:
         collection: the clips.
         settings: of the front end and the augmentation.
+        watch: shows how far the frames of a split are.
 
     Raises:
         DatasetError: a split is empty.
@@ -78,17 +79,18 @@ def recorded(collection: Collection, settings: RecordedData) -> Data:
     def split(name: layouts.Split) -> Split:
         chosen = collection.split(name)
         labels = np.array([classes.index(clip.word) for clip in chosen], np.int64)
-        return Split(_frames(chosen, collection.folder, settings.front_end), labels)
+        return Split(_frames(chosen, collection.folder, settings.front_end, watch), labels)
 
     return Data(split("train"), split("validation"), split("test"), classes, augmentation(settings.augment, len(classes)))
 
 
-def _frames(clips: Sequence[Clip], folder: Path, spec: FrontEndSpec) -> NDArray[np.float32]:
+def _frames(clips: Sequence[Clip], folder: Path, spec: FrontEndSpec, watch: Watch) -> NDArray[np.float32]:
     """[clips, T, bins]; from the cache in the data root, read as far as it is used."""
     path = data_root() / CACHE / f"{folder.name}-{_key(clips, folder, spec)}.npy"
     if not path.is_file():
         work = (delayed(file_frames)(clip.path, spec) for clip in clips)
-        frames = np.stack(Parallel(n_jobs=1 if len(clips) < ALONE else -1, batch_size=64)(work))
+        found = Parallel(n_jobs=1 if len(clips) < ALONE else -1, batch_size=64, return_as="generator")(work)
+        frames = np.stack(list(watch(found, len(clips))))
         write_atomically(path, lambda file: np.save(file, frames))
     # Copy on write: torch takes no arrays that it must not write to.
     kept: NDArray[np.float32] = np.load(path, mmap_mode="c")
