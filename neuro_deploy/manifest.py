@@ -40,7 +40,7 @@ class FrontEndSpec(_Strict):
         seconds: length of a sample; recordings are cut there, or silence follows.
         window_ms: milliseconds that a frame is computed from.
         hop_ms: milliseconds from one frame to the next.
-        bins: mel bands, the channels of a frame.
+        bins: mel bands, the channels of a frame; kaldi-native-fbank makes no fewer than 3.
         low_hz: lower edge of the first.
         high_hz: upper edge of the last.
         preemphasis: share of the sample before that is taken away from each.
@@ -50,7 +50,7 @@ class FrontEndSpec(_Strict):
     seconds: float = Field(default=1.0, gt=0, le=60)
     window_ms: float = Field(default=25.0, ge=1, le=1000)
     hop_ms: float = Field(default=16.0, ge=1, le=1000)
-    bins: int = Field(default=40, ge=1, le=256)
+    bins: int = Field(default=40, ge=3, le=256)
     low_hz: float = Field(default=20.0, ge=0)
     high_hz: float = Field(default=8000.0, gt=0)
     preemphasis: float = Field(default=0.97, ge=0, le=1)

@@ -170,6 +170,11 @@ def save_trace(trace: Trace, path: Path) -> None:
     write_atomically(path, lambda file: np.savez_compressed(file, **arrays))
 
 
+def versions() -> dict[str, str]:
+    """Of the packages that results depend on."""
+    return {name: version(name) for name in ("neuro-deploy", "lava-nc", "lava-dl", "torch", "numpy")}
+
+
 def save_result(result: Simulation, path: Path) -> None:
     """Write a result as JSON, with the versions that made it.
 
@@ -180,7 +185,7 @@ def save_result(result: Simulation, path: Path) -> None:
         "format_version": RESULT_FORMAT,
         **asdict(result),
         "equal": result.equal,
-        "versions": {name: version(name) for name in ("neuro-deploy", "lava-nc", "lava-dl", "torch", "numpy")},
+        "versions": versions(),
     }
     write_atomically(path, (json.dumps(values, indent=1) + "\n").encode())
 

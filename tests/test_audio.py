@@ -180,6 +180,7 @@ def test_silence_is_a_sample_of_a_data_set(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        ({"bins": 2}, "bins\n.*greater than or equal to 3"),
         ({"rate": 8000}, "end at 4000 Hz at most"),
         ({"low_hz": 900.0, "high_hz": 800.0}, "they must rise"),
         ({"seconds": 0.01}, "0.01 s is shorter than a window of 25 ms"),
@@ -206,3 +207,31 @@ def test_a_manifest_of_the_first_format_is_read(tmp_path: Path) -> None:
     (tmp_path / "old.json").write_text(json.dumps(values))
     with pytest.raises(ModelFileError, match="front_end"):
         _read_manifest(tmp_path / "old.json")
+
+
+@pytest.mark.parametrize("onset", [0, 1, 350, 400, 656, 5000, 15_599, 15_700])
+def test_the_first_frame_with_sound_is_the_first_that_is_no_silence(onset: int) -> None:
+    sound = np.zeros(16_000, np.float32)
+    sound[onset:] = 0.5 * np.random.default_rng(0).standard_normal(16_000 - onset)
+    front_end = FrontEnd(FrontEndSpec(), 16_000)
+    assert front_end.first_sound is None
+    frames = np.concatenate([front_end.accept(sound[:300]), front_end.accept(sound[300:]), front_end.finish()])
+    loud = (frames > np.log(np.finfo(np.float32).eps) + 1e-3).any(axis=1)
+    assert front_end.first_sound == int(loud.argmax()) + 1
+
+
+def test_a_first_frame_with_sound_is_found_at_any_rate() -> None:
+    front_end = FrontEnd(FrontEndSpec(), 8000)
+    front_end.accept(np.zeros(4000, np.float32))
+    front_end.accept(np.full(100, 2.0**-16, np.float32))
+    assert front_end.first_sound is None
+    front_end.accept(np.full((100, 2), 0.1, np.float32))
+    # Sample 4100 is sample 8200 of the frames' rate; the window of the frame at 31 * 256 = 7936 is the first to reach it.
+    assert front_end.first_sound == 1 + 31
+
+
+def test_sound_that_no_frame_reaches_is_none() -> None:
+    front_end = FrontEnd(FrontEndSpec(), 16_000)
+    front_end.accept(np.zeros(15_760, np.float32))
+    front_end.accept(np.ones(240, np.float32))
+    assert front_end.first_sound is None

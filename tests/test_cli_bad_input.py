@@ -192,6 +192,16 @@ CHECKPOINTS: dict[str, tuple[Damage, tuple[str, ...]]] = {
 }
 
 
+def test_a_confidence_that_the_manifest_does_not_explain(refused: Refused) -> None:
+    change_manifest("readout", "logit", None)
+    refused(f"stream {MODEL} --samples 2", MODEL, "no readout.logit", "export again")
+
+
+def test_figures_that_cannot_be_written(refused: Refused) -> None:
+    Path("runs/tiny/streaming.svg").mkdir()
+    refused(f"stream {MODEL} --samples 2", "cannot write runs/tiny/streaming.svg", "choose another folder")
+
+
 @pytest.mark.parametrize("case", CHECKPOINTS)
 def test_exports(refused: Refused, case: str) -> None:
     damage, texts = CHECKPOINTS[case]
@@ -276,6 +286,10 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     f"simulate {MODEL} --backend integer --samples 1 --trace netx_models": ("cannot write netx_models",),
     f"simulate {MODEL} --backend integer --samples 1 --trace /dev/null": ("cannot write /dev/null",),
     f"simulate {MODEL} --backend lava --samples 1 --time-limit 0.1": ("no sample finished within 0.1 s", "were ended"),
+    "stream none.net": ("none.net: no such file",),
+    f"stream {MODEL} --backend loihi": ("backend 'loihi' is unknown", "fast, integer, lava"),
+    f"stream {MODEL} --backend torch-cpu": ("backend 'torch-cpu' is unknown",),
+    f"stream {MODEL} --samples 100000": ("100000 samples asked for", "the test set has"),
     "check none.net": ("none.net: no such file",),
     f"check {MODEL} --samples 100000": ("100000 samples asked for",),
     "report nothing": ("config nothing",),
@@ -304,6 +318,7 @@ def full(*_: object) -> NoReturn:
         "export tiny.toml",
         f"simulate {MODEL} --backend integer --samples 1 --trace f.npz",
         f"simulate {MODEL} --backend integer --samples 1 --trace new/folder/f.npz",
+        f"stream {MODEL} --samples 1",
     ],
 )
 def test_a_full_disk(refused: Refused, command: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,11 +55,11 @@ def refuse(error: InputError) -> None:
     raise error
 
 
-def expected(network: Network, rules: Rule, path: Path) -> tuple[str, int]:
-    """Word and step, of ever longer pieces of the sample that are run from rest, each to its end."""
+def expected(network: Network, rules: Rule, path: Path, first: int = 1) -> tuple[str, int]:
+    """Word and step, not before the first, of ever longer pieces of the sample that are run from rest, each to its end."""
     manifest = network.manifest
     encoded = encode(file_frames(path, SPEC)[None], manifest.input)
-    for steps in range(1, manifest.steps + 1):
+    for steps in range(first, manifest.steps + 1):
         *_, last = run_chain(network.chain, inject(encoded[:, :steps], manifest.input, manifest.latency))
         assert last.voltages is not None
         logits = last.voltages[0, steps + manifest.latency - 1] / rules.logit
@@ -117,6 +117,31 @@ def test_silent_samples_of_a_stream_are_passed_over(tmp_path: Path) -> None:
     assert list(listen(network, SPEC, rule(network), io.BytesIO(stream.tobytes()))) == [replace(alone, start=SPEC.seconds)]
 
 
+@pytest.mark.parametrize("silent", [0.05, 0.123, 0.3])
+def test_nothing_is_decided_before_there_is_sound(tmp_path: Path, silent: float) -> None:
+    network = hearing(tmp_path)
+    rules = rule(network, 0.33)  # reached by three classes that are even
+    sound = noise(SPEC.seconds, 0)
+    sound[: round(silent * SPEC.rate)] = 0
+    soundfile.write(tmp_path / "late.wav", sound, SPEC.rate)
+    frames = file_frames(tmp_path / "late.wav", SPEC)
+    first = int((frames > frames.min()).any(axis=1).argmax()) + 1
+    _, early = expected(network, rules, tmp_path / "late.wav")
+    assert early < first, "a network that waits by itself proves nothing"
+    (answer,) = listen(network, SPEC, rules, io.BytesIO(sound.tobytes()))
+    assert (answer.word, answer.step) == expected(network, rules, tmp_path / "late.wav", first)
+    assert answer.latency == answer.step + network.manifest.latency
+
+
+def test_sound_after_the_last_frame_is_not_heard(tmp_path: Path) -> None:
+    network = hearing(tmp_path)
+    sound = np.zeros(round(SPEC.rate * SPEC.seconds), np.int16)
+    sound[-1] = 9000
+    assert (SPEC.steps - 1) * SPEC.hop + SPEC.window < len(sound)
+    with pytest.raises(InputError, match=r"-: silence in the first 0\.4 s"):
+        list(listen(network, SPEC, rule(network), io.BytesIO(sound.tobytes())))
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -159,3 +184,17 @@ def test_bad_files_are_named_and_the_others_answered(tmp_path: Path, capfd: pyte
     assert len(errors) == 4
     for name in set(names) - {"good.wav"}:
         assert sum(str(tmp_path / name) in line and line.startswith("error: ") for line in errors) == 1
+
+
+@pytest.mark.parametrize("whole", [0, 1, 2])
+def test_an_error_in_a_stream_leaves_a_closed_list(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, whole: int
+) -> None:
+    network = hearing(tmp_path)
+    content = noise(SPEC.seconds * whole, 0).tobytes() + b"\x01\x02\x03"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    assert commands.run("classify", network.net, "-", "--json") == 2
+    output = capfd.readouterr()
+    assert [answer["start"] for answer in json.loads(output.out)] == [SPEC.seconds * index for index in range(whole)]
+    assert output.err.startswith("error: -: the stream ends within a sample")
+    assert output.err.count("\n") == 1

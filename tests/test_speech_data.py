@@ -1,5 +1,7 @@
 """Recordings as training data: their splits, their kept frames, their variations, and the whole way to a checked chain."""
 
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from scipy.stats import beta
 from neuro_deploy.audio.front_end import clip_frames
 from neuro_deploy.audio.recordings import file_frames
 from neuro_deploy.backends.integer import IntegerBackend
+from neuro_deploy.cli.common import watch_frames
 from neuro_deploy.errors import DatasetError, InputError
 from neuro_deploy.inputs import encode
 from neuro_deploy.lowering import lower
@@ -69,6 +72,41 @@ def test_frames_are_computed_once_for_each_front_end(folder: Path, monkeypatch: 
     assert other.channels == 5
     (folder / "low" / "00000000_nohash_0.wav").write_bytes(wav(tone(50, 0.1)))
     assert not np.array_equal(load_data(settings(folder)).train.samples, first.train.samples)
+
+
+def test_frames_are_watched_where_they_are_computed(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    watched: list[int] = []
+
+    def watch(frames: Iterable[np.ndarray], total: int) -> Iterator[np.ndarray]:
+        for frame in frames:
+            assert frame.shape == (SPEC.steps, 8)
+            watched.append(total)
+            yield frame
+
+    data = load_data(settings(folder), watch)
+    assert watched == [12] * 12 + [3] * 6
+    again = load_data(settings(folder), watch)
+    assert len(watched) == 18, "the second time there is nothing to compute"
+    assert np.array_equal(data.test.samples, again.test.samples)
+    load_data(settings(folder, front_end=SPEC.model_copy(update={"bins": 5})))
+    assert capfd.readouterr() == ("", ""), "nothing is shown unless somebody watches"
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_the_command_line_shows_how_far_frames_are(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    if terminal:
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert list(watch_frames(iter(range(2345)), 2345)) == list(range(2345))
+    output = capfd.readouterr()
+    assert output.out == ""
+    if terminal:
+        assert "computing frames" in output.err
+        assert "100%" in output.err
+    else:
+        assert output.err == "computing the frames of 2,345 recordings ...\n"
 
 
 def test_what_is_missing_or_damaged_is_named(folder: Path) -> None:

@@ -16,7 +16,7 @@ from neuro_deploy.inputs import encode
 from neuro_deploy.lowering import lower
 from neuro_deploy.netx import load_network, save_network
 from training.checkpoint import Checkpoint
-from training.data import Data, load_data
+from training.data import Data, Watch, load_data, unwatched
 from training.dense_lmuformer import DenseLMUFormer, DenseStream
 from training.deploy import describe, to_graph
 from training.evaluation import encoder, evaluate
@@ -53,14 +53,18 @@ class Merit:
     macs: int | None
 
 
-def assess(checkpoint: Checkpoint) -> Merit:
+def assess(checkpoint: Checkpoint, watch: Watch = unwatched) -> Merit:
     """Run a model over its validation and test splits.
+
+    Args:
+        checkpoint: the model.
+        watch: shows how far the frames of recordings are, where these are first computed.
 
     Raises:
         DatasetError: its data are missing.
         RuleError: a spiking model does not fit the chip.
     """
-    data, model = load_data(checkpoint.config.data), checkpoint.model()
+    data, model = load_data(checkpoint.config.data, watch), checkpoint.model()
     spec = encoder(checkpoint.config, checkpoint.channels)
     parameters = sum(p.numel() for p in model.parameters() if p.requires_grad)
     validation = evaluate(model, data.validation, spec, quantised=True).accuracy

@@ -17,7 +17,7 @@ from neuro_deploy.files import Content, write_atomically
 from training import distributed, predecessors
 from training.checkpoint import Checkpoint, load_dict
 from training.config import Config, TrainSettings
-from training.data import Data, load_data
+from training.data import Data, Watch, load_data, unwatched
 from training.evaluation import encoded, encoder, evaluate
 from training.log import Epoch, write_log
 from training.loss import objective, right_answers
@@ -51,15 +51,16 @@ class Trainer:
         config: the settings.
         folder: where the checkpoints and ``training.jsonl`` (one :class:`Epoch` a line) go.
         device: ``cpu`` or ``cuda``.
+        watch: shows how far the frames of recordings are, where these are first computed.
 
     Raises:
         ConfigError: a checkpoint that it builds on does not fit.
         ModelFileError: such a checkpoint is missing or damaged.
     """
 
-    def __init__(self, config: Config, folder: Path, device: str = "cpu") -> None:
+    def __init__(self, config: Config, folder: Path, device: str = "cpu", watch: Watch = unwatched) -> None:
         self.config, self.folder = config, folder
-        self.data: Data = load_data(config.data)
+        self.data: Data = load_data(config.data, watch)
         self.spec = encoder(config, self.data.channels)
         self.settings: TrainSettings = config.train
         torch.manual_seed(self.settings.seed)

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from neuro_deploy.manifest import FrontEndSpec
 
+SILENCE = 2.0**-15
+"""A magnitude below the last bit of 16 is silence."""
+
 
 class FrontEnd:
     """Turns pieces of one recording into frames as soon as they are complete.
@@ -24,15 +27,24 @@ class FrontEnd:
 
     Attributes:
         samples: of the recording so far.
-        peak: largest magnitude of them, channels mixed.
     """
 
     def __init__(self, spec: FrontEndSpec, rate: int) -> None:
-        self.spec = spec
-        self.samples, self.peak = 0, 0.0
+        self.spec, self._rate = spec, rate
+        self.samples = 0
+        self._onset: int | None = None
         self._bank = kaldi_native_fbank.OnlineFbank(_options(spec))
         self._resampler = None if rate == spec.rate else soxr.ResampleStream(rate, spec.rate, 1, dtype="float32")
         self._frames = 0
+
+    @property
+    def first_sound(self) -> int | None:
+        """The step, 1 to T, of the first frame that may hold more than silence; None as long as there was only silence."""
+        if self._onset is None:
+            return None
+        before = self._onset * self.spec.rate // self._rate - self.spec.window
+        step = max(0, before // self.spec.hop + 1) + 1
+        return step if step <= self.spec.steps else None
 
     def accept(self, piece: NDArray[np.float32]) -> NDArray[np.float32]:
         """The frames that a piece completes.
@@ -44,9 +56,9 @@ class FrontEnd:
             [frames, bins], perhaps none.
         """
         mono = piece if piece.ndim == 1 else piece.mean(axis=1, dtype=np.float32)
-        if mono.size:
-            self.samples += len(mono)
-            self.peak = max(self.peak, float(np.abs(mono).max()))
+        if self._onset is None and (loud := np.abs(mono) >= SILENCE).any():
+            self._onset = self.samples + int(loud.argmax())
+        self.samples += len(mono)
         return self._filter(mono if self._resampler is None else self._resampler.resample_chunk(mono))
 
     def finish(self) -> NDArray[np.float32]:

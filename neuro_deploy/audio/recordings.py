@@ -15,9 +15,6 @@ from neuro_deploy.manifest import FrontEndSpec
 BLOCK = 1 << 15
 """Samples that are read at once."""
 
-SILENCE = 2.0**-15
-"""A peak below the last bit of 16 is silence."""
-
 
 @contextmanager
 def recording(path: Path) -> Iterator[soundfile.SoundFile]:
@@ -91,6 +88,24 @@ def file_frames(path: Path, spec: FrontEndSpec, strict: bool = False) -> NDArray
     return np.concatenate(frames)[: spec.steps]
 
 
+def covered_steps(path: Path, spec: FrontEndSpec) -> int:
+    """How many frames of a sample its recording reaches, by the length in the file's header; the frames after them are silence.
+
+    Args:
+        path: the file.
+        spec: the frames.
+
+    Returns:
+        1 to T: the frames whose windows begin before the recording ends.
+
+    Raises:
+        InputError: not a recording.
+    """
+    with recording(path) as file:
+        samples: int = -(-file.frames * spec.rate // file.samplerate)
+    return min(max(1, -(-samples // spec.hop)), spec.steps)
+
+
 def require_sound(front_end: FrontEnd, path: Path, rate: int) -> None:
     """Refuse a recording that cannot hold a word.
 
@@ -100,5 +115,5 @@ def require_sound(front_end: FrontEnd, path: Path, rate: int) -> None:
     if 1000 * front_end.samples < front_end.spec.window_ms * rate:
         length = 1000 * front_end.samples / rate
         raise InputError(f"{path}: {length:.2g} ms of sound, shorter than one window of {front_end.spec.window_ms:g} ms")
-    if front_end.peak < SILENCE:
-        raise InputError(f"{path}: silence, there is nothing to recognise")
+    if front_end.first_sound is None:
+        raise InputError(f"{path}: silence in the first {front_end.spec.seconds:g} s, there is nothing to recognise")

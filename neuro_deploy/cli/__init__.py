@@ -16,6 +16,7 @@ from neuro_deploy.cli.recognition import classify
 from neuro_deploy.cli.reports import compare, report
 from neuro_deploy.cli.setup import doctor
 from neuro_deploy.cli.simulations import check, simulate
+from neuro_deploy.cli.streaming import stream
 from neuro_deploy.cli.trainings import sweep, train
 from neuro_deploy.errors import NeuroDeployError
 
@@ -24,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Train a Spiking LMUFormer, deploy it to NetX, and prove that not one spike is lost on the way.",
 )
-for _verb in (train, export, simulate, check, classify, sweep, evaluate, report, compare, doctor):
+for _verb in (train, export, simulate, check, stream, classify, sweep, evaluate, report, compare, doctor):
     app.command()(_verb)
 app.add_typer(datasets.app, name="data")
 

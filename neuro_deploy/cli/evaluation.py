@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from neuro_deploy.cli.common import console
+from neuro_deploy.cli.common import console, watch_frames
 
 
 def evaluate(
@@ -30,7 +30,7 @@ def evaluate(
     for run, checkpoint in checkpoints:
         if not as_json:
             console.print(f"{run} ...", style="dim")
-        found.append({"run": str(run), **asdict(assess(checkpoint))})
+        found.append({"run": str(run), **asdict(assess(checkpoint, watch_frames))})
     if as_json:
         console.print(json.dumps(found, indent=1), soft_wrap=True)
     else:

@@ -83,9 +83,11 @@ def _print_lines(answers: "Iterable[Answer]", words: Sequence[str]) -> None:
 
 
 def _print_json(answers: "Iterable[Answer]") -> None:
-    """A list, whose objects are written as soon as they are known."""
+    """A list, whose objects are written as soon as they are known; it is closed also where an error ends it."""
     separator = "[\n"
-    for answer in answers:
-        console.print(separator + json.dumps(asdict(answer)), end="", soft_wrap=True)
-        separator = ",\n"
-    console.print("[]" if separator == "[\n" else "\n]")
+    try:
+        for answer in answers:
+            console.print(separator + json.dumps(asdict(answer)), end="", soft_wrap=True)
+            separator = ",\n"
+    finally:
+        console.print("[]" if separator == "[\n" else "\n]")

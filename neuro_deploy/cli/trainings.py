@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from neuro_deploy.cli.common import RUNS, Cluster, ConfigName, Jobs, console
+from neuro_deploy.cli.common import RUNS, Cluster, ConfigName, Jobs, console, watch_frames
 from neuro_deploy.errors import ConfigError
 
 
@@ -36,6 +36,7 @@ def train(
 ) -> None:
     """Train a network; checkpoints and the log go to runs/CONFIG."""
     from training.config import load
+    from training.data import unwatched
     from training.distributed import process_group, rank
     from training.loop import Trainer
     from training.progress import TrainingProgress
@@ -48,7 +49,7 @@ def train(
     with process_group(device.value):
         console.quiet = rank() > 0  # of the processes that torchrun starts, one speaks
         folder = RUNS / settings.name
-        trainer = Trainer(settings, folder, device.value)
+        trainer = Trainer(settings, folder, device.value, unwatched if rank() > 0 else watch_frames)
         if resume:
             trainer.resume()
         try:

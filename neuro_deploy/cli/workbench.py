@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuro_deploy.backends import BACKENDS, Options, create, find
+from neuro_deploy.cli.common import watch_frames
 from neuro_deploy.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ class Workbench:
 
         self.network = load_network(model)
         manifest = self.network.manifest
-        settings = parse(manifest.settings, f"in {model.with_suffix('.json')}")
-        self.test = load_data(settings.data).test
+        self._settings = parse(manifest.settings, f"in {model.with_suffix('.json')}")
+        self.test = load_data(self._settings.data, watch_frames).test
         self.labels = self.test.labels
         self.options = Options(time_limit, load_model)
 
@@ -45,6 +46,22 @@ class Workbench:
         if number > len(self.labels):
             raise ConfigError(f"{number} samples asked for, the test set has {len(self.labels)}: ask for fewer")
         return self.test.samples[:number], self.test.labels[:number]
+
+    def own_steps(self, number: int) -> Any:
+        """Steps of the first test samples that their recordings reach, int64 [samples]; None where the data are no recordings.
+
+        Raises:
+            InputError: a recording cannot be read.
+        """
+        import numpy as np
+
+        from neuro_deploy.audio.recordings import covered_steps
+        from training.data import load_clips
+
+        spec = self._settings.front_end
+        if spec is None:
+            return None
+        return np.array([covered_steps(clip.path, spec) for clip in load_clips(self._settings.data, "test")[:number]], np.int64)
 
     def backend(self, name: str, parts: int = 1) -> Any:
         """A backend by its name, which runs its samples in so many parts.

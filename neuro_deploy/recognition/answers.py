@@ -79,10 +79,8 @@ def rule(network: Network, threshold: float | None = None, words: Sequence[str] 
         ModelFileError: its manifest does not say what a confidence is.
         ConfigError: a word that the network does not know, none, or one twice.
     """
-    manifest = network.manifest
+    manifest, logit = network.manifest, logit_voltage(network)
     known = manifest.classes
-    if manifest.readout.logit is None:
-        raise ModelFileError(f"{network.net}: its manifest has no readout.logit, an older version wrote it: export again")
     if words is None:
         words = known
     unknown = [word for word in words if word not in known]
@@ -91,7 +89,19 @@ def rule(network: Network, threshold: float | None = None, words: Sequence[str] 
     if not words or len(set(words)) < len(words):
         raise ConfigError(f"--words {','.join(words)}: each word once, and at least one")
     chosen = np.array([known.index(word) for word in words], np.int64)
-    return Rule(tuple(words), chosen, manifest.readout.logit, manifest.latency, NEVER if threshold is None else threshold)
+    return Rule(tuple(words), chosen, logit, manifest.latency, NEVER if threshold is None else threshold)
+
+
+def logit_voltage(network: Network) -> int:
+    """The read-out's voltage for a logit of 1, which says what a confidence is.
+
+    Raises:
+        ModelFileError: the manifest does not have it.
+    """
+    logit = network.manifest.readout.logit
+    if logit is None:
+        raise ModelFileError(f"{network.net}: its manifest has no readout.logit, an older version wrote it: export again")
+    return logit
 
 
 def front_end(network: Network, model: Path) -> FrontEndSpec:

@@ -40,11 +40,18 @@ class Listener:
     def __init__(self, network: Network, rule: Rule) -> None:
         self._manifest, self._rule = network.manifest, rule
         self._chip, self._steps = Stepwise(network.chain), 0
+        self._first_sound: int | None = None
         self._frames: deque[NDArray[np.int32]] = deque(maxlen=network.manifest.input.frames)
         self.answer: Answer | None = None
 
-    def hear(self, frames: NDArray[np.float32]) -> None:
-        """Take the next frames, [frames, channels]; the last one of a sample is followed by the steps that the layers need."""
+    def hear(self, frames: NDArray[np.float32], first_sound: int | None) -> None:
+        """Take the next frames; the last one of a sample is followed by the steps that the layers need.
+
+        Args:
+            frames: [frames, channels].
+            first_sound: step of the first frame with sound, see :class:`FrontEnd`; before it nothing is decided.
+        """
+        self._first_sound = first_sound
         spec, left = self._manifest.input, self._manifest.steps - self._steps
         for frame in encode(frames[None, : max(0, left)], spec)[0]:
             self._frames.append(frame)
@@ -57,7 +64,7 @@ class Listener:
         self._chip.step(injected)
         self._steps += 1
         step, place = self._steps - self._manifest.latency, self._manifest.readout
-        if step < 1 or self.answer is not None:
+        if self.answer is not None or self._first_sound is None or step < self._first_sound:
             return
         (answer,) = self._rule.answers([STREAM], self._chip.voltage[None, None, place.start : place.stop])
         if answer.score >= self._rule.threshold or step == self._manifest.steps:
@@ -83,7 +90,7 @@ def listen(network: Network, front_end: FrontEndSpec, rule: Rule, sound: BinaryI
         ear, listener, decided = FrontEnd(front_end, rate) if number else first, Listener(network, rule), False
         for frames in _frames(ear, sound, rate):
             if listener.answer is None:
-                listener.hear(frames)
+                listener.hear(frames, ear.first_sound)
             if listener.answer is not None and not decided and _sounds(ear, rate):
                 decided = answered = True
                 yield replace(listener.answer, start=number * front_end.seconds)

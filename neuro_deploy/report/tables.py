@@ -1,5 +1,6 @@
 """Results as tables for the terminal."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from neuro_deploy.doctor import Finding
 from neuro_deploy.manifest import Manifest
 from neuro_deploy.quantity import Quantity
 from neuro_deploy.simulation import BackendResult, Simulation
+from neuro_deploy.streaming import Streaming
 
 
 def simulation_tables(simulation: Simulation) -> RenderableType:
@@ -111,6 +113,29 @@ def verdict(comparison: Comparison) -> Text:
     if comparison.equal:
         return Text(f"{comparison.backend} = {comparison.reference}: every spike and every read-out is the same", style="green")
     return Text(f"{comparison.backend} differs from {comparison.reference}, first at {comparison.first}", style="bold red")
+
+
+def streaming_tables(result: Streaming) -> RenderableType:
+    """Accuracy by the share of each sample that was heard, and by the confidence at which it was ended."""
+    about = Text(f"{result.config}: {result.samples:,} samples of {result.steps} steps on {result.backend}")
+    columns, names = [result.all_steps], ["heard\n%", "of all steps:\naccuracy %", "mean\nsteps"]
+    if result.own_sound is not None:
+        columns, names = [*columns, result.own_sound], [*names, "of the recording:\naccuracy %", "mean\nsteps"]
+    heard = plain_table("heard in part", names)
+    if result.own_sound is not None:
+        heard.caption = "Of the recording: of its own sound, without the silence that fills a sample up to its last step."
+    for points in list(zip(*columns, strict=True))[1::2]:
+        cells = itertools.chain.from_iterable((f"{100 * p.accuracy:.2f}", f"{p.steps:.1f}") for p in points)
+        heard.add_row(f"{100 * points[0].fraction:.0f}", *cells)
+    ended = plain_table(
+        "ended at a confidence", ("confidence", "accuracy\n%", "mean\nsteps", "of all\nsteps %", "ended early\n%")
+    )
+    ended.caption = "Every confidence is shown; none is chosen by these samples."
+    for exit_ in result.exits:
+        numbers = (100 * exit_.accuracy, exit_.steps, 100 * exit_.share, 100 * exit_.early)
+        name = "to the end" if exit_.threshold is None else f"{exit_.threshold:g}"
+        ended.add_row(name, *(f"{number:.{places}f}" for number, places in zip(numbers, (2, 1, 1, 1), strict=True)))
+    return Group(about, Text(), heard, Text(), ended)
 
 
 def rates(populations: Mapping[str, float]) -> Text:

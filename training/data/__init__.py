@@ -1,16 +1,23 @@
 """Data sets: one file each."""
 
-from training.data.common import Augment, Data, Split
+from neuro_deploy.datasets import layouts
+from neuro_deploy.datasets.layouts import Clip
+from training.data.common import Augment, Data, Split, Watch, unwatched
 from training.data.digits import digits
+from training.data.recordings import Collection, recorded
 from training.data.speech_commands import speech_commands
 from training.data.spoken_digits import spoken_digits
-from training.data_settings import DataSettings, DigitsData, SpeechCommandsData
+from training.data_settings import DataSettings, DigitsData, RecordedData, SpeechCommandsData, SpokenDigitsData
 
-__all__ = ["Augment", "Data", "Split", "load_data"]
+__all__ = ["Augment", "Data", "Split", "Watch", "load_clips", "load_data", "unwatched"]
 
 
-def load_data(settings: DataSettings) -> Data:
+def load_data(settings: DataSettings, watch: Watch = unwatched) -> Data:
     """The data set that the settings name; deterministic.
+
+    Args:
+        settings: which, and how it is split.
+        watch: shows how far the frames of recordings are, which take minutes when they are first computed.
 
     Raises:
         DatasetError: it is missing or damaged.
@@ -19,6 +26,17 @@ def load_data(settings: DataSettings) -> Data:
     """
     if isinstance(settings, DigitsData):
         return digits(settings)
-    if isinstance(settings, SpeechCommandsData):
-        return speech_commands(settings)
-    return spoken_digits(settings)
+    return recorded(_collection(settings), settings, watch)
+
+
+def load_clips(settings: DataSettings, split: layouts.Split) -> list[Clip]:
+    """The recordings behind the samples of a split, in the samples' order; none where the data are no recordings.
+
+    Raises:
+        DatasetError: the data set is missing or damaged.
+    """
+    return _collection(settings).split(split) if isinstance(settings, RecordedData) else []
+
+
+def _collection(settings: SpeechCommandsData | SpokenDigitsData) -> Collection:
+    return speech_commands(settings) if isinstance(settings, SpeechCommandsData) else spoken_digits(settings)

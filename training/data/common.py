@@ -1,7 +1,8 @@
 """What a data set is: arrays in their own units, with fixed splits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +14,14 @@ Augment = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
 
 Labels of samples that were mixed are shares float32 [samples, classes].
 """
+
+Watch = Callable[[Iterable[Any], int], Iterable[Any]]
+"""Hands on the frames of recordings as they come, of so many, and shows how far they are."""
+
+
+def unwatched(frames: Iterable[Any], total: int) -> Iterable[Any]:
+    """Show nothing."""
+    return frames
 
 
 @dataclass(frozen=True)

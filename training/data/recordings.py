@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,12 +12,14 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from neuro_deploy.audio.recordings import file_frames
+from neuro_deploy.datasets import layouts
 from neuro_deploy.datasets.layouts import Clip
+from neuro_deploy.datasets.store import data_root
 from neuro_deploy.errors import DatasetError
 from neuro_deploy.files import write_atomically
 from neuro_deploy.manifest import FrontEndSpec
 from training.data.augmentation import augmentation
-from training.data.common import Data, Split
+from training.data.common import Data, Split, Watch, unwatched
 from training.data_settings import RecordedData
 
 CACHE = ".frames"
@@ -29,39 +32,65 @@ ALONE = 1000
 """As many clips are done sooner by one process than others are started."""
 
 
-def recorded(clips: Sequence[Clip], folder: Path, root: Path, settings: RecordedData) -> Data:
+@dataclass(frozen=True)
+class Collection:
+    """The recordings of a data set.
+
+    Attributes:
+        folder: that they lie in.
+        clips: with their words and splits.
+    """
+
+    folder: Path
+    clips: tuple[Clip, ...]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The words, in the order in which they first come."""
+        return tuple(dict.fromkeys(clip.word for clip in self.clips))
+
+    def split(self, name: layouts.Split) -> list[Clip]:
+        """The clips of a split, in the order of its samples.
+
+        Raises:
+            DatasetError: there are none.
+        """
+        chosen = [clip for clip in self.clips if clip.split == name]
+        if not chosen:
+            raise DatasetError(f"{self.folder}: no clips for the {name} split: take more speakers or words")
+        return [chosen[index] for index in np.random.default_rng(ORDER_SEED).permutation(len(chosen))]
+
+
+def recorded(collection: Collection, settings: RecordedData, watch: Watch = unwatched) -> Data:
     """The frames of all clips.
 
     Args:
-        clips: with their splits; the classes are their words, in the order in which they first come.
-        folder: that they lie in.
-        root: the data root, where their frames are kept.
+        collection: the clips.
         settings: of the front end and the augmentation.
+        watch: shows how far the frames of a split are.
 
     Raises:
         DatasetError: a split is empty.
         InputError: a clip is damaged.
         OutputError: the frames cannot be kept.
     """
-    classes = tuple(dict.fromkeys(clip.word for clip in clips))
+    classes = collection.classes
 
-    def split(name: str) -> Split:
-        chosen = [clip for clip in clips if clip.split == name]
-        if not chosen:
-            raise DatasetError(f"{folder}: no clips for the {name} split: take more speakers or words")
-        chosen = [chosen[index] for index in np.random.default_rng(ORDER_SEED).permutation(len(chosen))]
+    def split(name: layouts.Split) -> Split:
+        chosen = collection.split(name)
         labels = np.array([classes.index(clip.word) for clip in chosen], np.int64)
-        return Split(_frames(chosen, folder, root, settings.front_end), labels)
+        return Split(_frames(chosen, collection.folder, settings.front_end, watch), labels)
 
     return Data(split("train"), split("validation"), split("test"), classes, augmentation(settings.augment, len(classes)))
 
 
-def _frames(clips: Sequence[Clip], folder: Path, root: Path, spec: FrontEndSpec) -> NDArray[np.float32]:
-    """[clips, T, bins]; from the cache, read as far as it is used."""
-    path = root / CACHE / f"{folder.name}-{_key(clips, folder, spec)}.npy"
+def _frames(clips: Sequence[Clip], folder: Path, spec: FrontEndSpec, watch: Watch) -> NDArray[np.float32]:
+    """[clips, T, bins]; from the cache in the data root, read as far as it is used."""
+    path = data_root() / CACHE / f"{folder.name}-{_key(clips, folder, spec)}.npy"
     if not path.is_file():
         work = (delayed(file_frames)(clip.path, spec) for clip in clips)
-        frames = np.stack(Parallel(n_jobs=1 if len(clips) < ALONE else -1, batch_size=64)(work))
+        found = Parallel(n_jobs=1 if len(clips) < ALONE else -1, batch_size=64, return_as="generator")(work)
+        frames = np.stack(list(watch(found, len(clips))))
         write_atomically(path, lambda file: np.save(file, frames))
     # Copy on write: torch takes no arrays that it must not write to.
     kept: NDArray[np.float32] = np.load(path, mmap_mode="c")

@@ -2,17 +2,15 @@
 
 from neuro_deploy.datasets import layouts
 from neuro_deploy.datasets.store import data_root, require
-from training.data.common import Data
-from training.data.recordings import recorded
+from training.data.recordings import Collection
 from training.data_settings import SpokenDigitsData
 
 
-def spoken_digits(settings: SpokenDigitsData) -> Data:
+def spoken_digits(settings: SpokenDigitsData) -> Collection:
     """Ten digits; the official test split, or one speaker who is not heard in training.
 
     Raises:
         DatasetError: the data set is missing, or has no such speaker.
     """
-    root = data_root()
-    folder = require("free_spoken_digits", root)
-    return recorded(layouts.spoken_digits(folder, settings.test_speaker), folder, root, settings)
+    folder = require("free_spoken_digits", data_root())
+    return Collection(folder, layouts.spoken_digits(folder, settings.test_speaker))

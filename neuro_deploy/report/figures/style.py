@@ -36,6 +36,11 @@ COMPONENTS = {
 
 
 def image(draw: Callable[..., Figure], *arguments: Any, **options: Any) -> str:
+    """A figure in the report's style as a ``data:`` address; the arguments are those of :func:`svg`."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg(draw, *arguments, **options)).decode()
+
+
+def svg(draw: Callable[..., Figure], *arguments: Any, **options: Any) -> bytes:
     """Draw a figure in the report's style.
 
     Args:
@@ -44,9 +49,9 @@ def image(draw: Callable[..., Figure], *arguments: Any, **options: Any) -> str:
         options: of ``draw``.
 
     Returns:
-        The SVG as a ``data:`` address; the same numbers give the same text.
+        The content of an SVG file; the same numbers give the same text.
     """
     buffer = io.BytesIO()
     with style.context(STYLE):
         draw(*arguments, **options).savefig(buffer, format="svg", metadata={"Date": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return buffer.getvalue()
