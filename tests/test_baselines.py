@@ -110,11 +110,12 @@ def test_models_side_by_side(project: Path, capsys: pytest.CaptureFixture[str]) 
     assert run("train", "dense.toml") == 0
     assert run("simulate", "netx_models/tiny.net", "--backend", "integer") == 0
     simulated = capsys.readouterr().out
-    assert run("evaluate", "runs/tiny", "runs/dense/best.pt", "--json") == 0
+    assert run("evaluate", "runs/tiny", "runs/dense/best.pt", "--json", "--figure", "merit.svg") == 0
     spiking, dense = json.loads(capsys.readouterr().out)
     for value in (f"{100 * spiking['test']:.2f}", f"{spiking['synops']:,.0f}", f"{spiking['relay_synops']:,.0f}"):
         assert value in simulated
     assert spiking["macs"] is None
+    assert all(name in Path("merit.svg").read_text() for name in (">tiny<", ">dense<"))
     assert dense["synops"] is None
     assert dense["rate"] is None
     assert dense["model"] == "Gru"

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from neuro_deploy.report.figures import answers, energy, memory, ranges, spikes
+from neuro_deploy.report.figures import answers, energy, memory, merit, ranges, spikes
 from neuro_deploy.report.figures.style import image
 
 
@@ -113,3 +113,19 @@ def test_ranges_are_boxes_over_their_format() -> None:
         "D": [200],
         "|": [20],
     }
+
+
+def test_models_are_a_curve_of_spikes_and_marks_without() -> None:
+    points = [
+        merit.Point("wide", 3e6, 0.96, 0.01, True),
+        merit.Point("thin", 1e6, 0.94, 0.01, True),
+        merit.Point("gru", 6e6, 0.95, 0.02, False),
+    ]
+    (axes,) = merit.tradeoff(points).axes
+    curve, marks = (container.lines[0] for container in axes.containers)  # type: ignore[attr-defined]
+    assert curve.get_xydata().tolist() == [[1e6, 94.0], [3e6, 96.0]]
+    assert marks.get_xydata().tolist() == [[6e6, 95.0]]
+    assert [text.get_text() for text in axes.texts] == ["wide", "thin", "gru"]
+    assert axes.get_xscale() == "log"
+    (alone,) = merit.tradeoff(points[:2]).axes
+    assert alone.get_xscale() == "linear"

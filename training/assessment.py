@@ -1,5 +1,6 @@
 """What a trained model is worth: how often it is right, and what that costs."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,6 +36,7 @@ class Merit:
         parameters: numbers that were trained.
         validation: accuracy on the validation split, of the deployed integers if it has any.
         test: accuracy on the test split; of a spiking model that of the chain on the ``fast`` backend.
+        test_error: its standard error, of so many samples that are independent.
         unquantised: the same with real-valued weights; None of a baseline, which has no others.
         rate: spikes per neuron and step, averaged over the populations; None of a baseline.
         synops: synaptic operations of a sample that end at the model's neurons; None of a baseline.
@@ -46,6 +48,7 @@ class Merit:
     parameters: int
     validation: float
     test: float
+    test_error: float
     unquantised: float | None
     rate: float | None
     synops: float | None
@@ -69,16 +72,19 @@ def assess(checkpoint: Checkpoint, watch: Watch = unwatched) -> Merit:
     parameters = sum(p.numel() for p in model.parameters() if p.requires_grad)
     validation = evaluate(model, data.validation, spec, quantised=True).accuracy
     real = evaluate(model, data.test, spec, quantised=False).accuracy
-    baseline = checkpoint.config.model.baseline
-    if baseline is not None:
-        macs = multiply_accumulates(model, torch.zeros(1, checkpoint.steps, checkpoint.channels))
-        return Merit(type(model).__name__, parameters, validation, real, None, None, None, None, macs)
-    test, totals = _deployed(checkpoint, data)
-    assert totals.compute_synops is not None
-    assert totals.relay_synops is not None
-    rate, samples = float(np.mean(list(totals.rates.values()))), totals.samples
+    spikes = checkpoint.config.model.baseline is None
+    test, totals = _deployed(checkpoint, data) if spikes else (real, None)
     return Merit(
-        SPIKING, parameters, validation, test, real, rate, totals.compute_synops / samples, totals.relay_synops / samples, None
+        model=SPIKING if spikes else type(model).__name__,
+        parameters=parameters,
+        validation=validation,
+        test=test,
+        test_error=math.sqrt(test * (1 - test) / len(data.test)),
+        unquantised=real if spikes else None,
+        rate=None if totals is None else float(np.mean(list(totals.rates.values()))),
+        synops=None if totals is None else _each(totals.compute_synops, totals),
+        relay_synops=None if totals is None else _each(totals.relay_synops, totals),
+        macs=None if spikes else multiply_accumulates(model, torch.zeros(1, checkpoint.steps, checkpoint.channels)),
     )
 
 
@@ -110,3 +116,9 @@ def _deployed(checkpoint: Checkpoint, data: Data) -> tuple[float, Totals]:
     split = data.test
     trace = FastBackend().run(network, encode(split.samples, network.manifest.input), split.labels)
     return float((trace.readout.argmax(1) == split.labels).mean()), count(trace, network.chain).totals
+
+
+def _each(events: int | None, totals: Totals) -> float:
+    """Of a sample; a chain has all counts."""
+    assert events is not None
+    return events / totals.samples

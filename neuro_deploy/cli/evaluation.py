@@ -3,17 +3,21 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from neuro_deploy.cli.common import console, watch_frames
+
+if TYPE_CHECKING:
+    from neuro_deploy.report.figures.merit import Point
 
 
 def evaluate(
     runs: Annotated[
         list[Path], typer.Argument(metavar="RUN...", help="Folders of trainings, as runs/CONFIG, or checkpoints (.pt).")
     ],
+    figure: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Draw accuracy against operations, too.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a list of objects instead of a table.")] = False,
 ) -> None:
     """Accuracy, size and cost of trained models side by side, baselines among them.
@@ -21,6 +25,9 @@ def evaluate(
     Of spiking models the deployed chain is run (backend fast), on the whole test split. Compare on the validation split what you
     choose between: the test split is for the report.
     """
+    from neuro_deploy.files import write_atomically
+    from neuro_deploy.report.figures.merit import tradeoff
+    from neuro_deploy.report.figures.style import svg
     from neuro_deploy.report.tables import merit_table
     from training.assessment import assess
     from training.checkpoint import read
@@ -31,7 +38,21 @@ def evaluate(
         if not as_json:
             console.print(f"{run} ...", style="dim")
         found.append({"run": str(run), **asdict(assess(checkpoint, watch_frames))})
+    if figure is not None:
+        write_atomically(figure, svg(tradeoff, [_point(model) for model in found]))
     if as_json:
         console.print(json.dumps(found, indent=1), soft_wrap=True)
     else:
         console.print(merit_table(found))
+
+
+def _point(model: "dict[str, Any]") -> "Point":
+    """A model's place in the figure; its name is what a sweep changed, or that of its folder."""
+    from neuro_deploy.report.figures.merit import Point
+
+    path, spiking = Path(model["run"]), model["macs"] is None
+    name = (path.parent if path.suffix == ".pt" and path.stem in ("best", "last") else path).name
+    operations = model["synops"] + model["relay_synops"] if spiking else model["macs"]
+    if "=" in name:  # config,train.rate=0.003,model.memory=False
+        name = name[name.rindex(",", 0, name.rindex("=")) + 1 :].partition(".")[2]
+    return Point(name, operations, model["test"], model["test_error"], spiking)
