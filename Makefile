@@ -2,8 +2,9 @@
 
 # The task: training/configs/$(CONFIG).toml
 CONFIG ?= digits
-# How many samples stock Lava simulates; all of them run in the integer backend
-SAMPLES ?= 16
+# How many samples stock Lava simulates, which needs seconds for each; all of them run in the other backends
+simulate check: SAMPLES ?= 16
+report: SAMPLES ?= 8
 # More arguments for pytest, for example -m slow or -k netx
 PYTEST_ARGS ?=
 # More arguments for the benchmarks, for example --quick or --only lava
@@ -65,7 +66,7 @@ help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/\1\t\2/p' Makefile | awk -F'\t' '{ printf "  %-12s %s\n", $$1, $$2 }'
 	@echo
 	@printf '  %-14s %s\n' 'CONFIG=$(CONFIG)' 'the task: a file of training/configs, without .toml' \
-	    'SAMPLES=$(SAMPLES)' 'how many samples stock Lava simulates' \
+	    'SAMPLES=' 'how many samples stock Lava simulates: 16, for a report 8' \
 	    'PYTEST_ARGS=' 'more arguments for pytest' \
 	    'BENCH_ARGS=' 'more arguments for the benchmarks, such as --quick' \
 	    'PYTHON=' 'the Python 3.10 to make .venv with; found if not given'

@@ -22,7 +22,7 @@ SIMULATION = "simulation.json"
 def report(
     config: ConfigName,
     samples: Annotated[int | None, typer.Option(min=1, help="First test samples to report on; all if not given.")] = None,
-    lava_samples: LavaSamples = 16,
+    lava_samples: LavaSamples = 8,
     brian_samples: BrianSamples = 2,
     tables: Annotated[
         list[str],
