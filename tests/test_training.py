@@ -145,6 +145,25 @@ def test_a_start_of_another_architecture_is_refused(whole: Trainer, tmp_path: Pa
         Trainer(tiny_config(start=str(tmp_path / "none.pt")), tmp_path)
 
 
+def test_a_teacher_changes_what_is_learnt_and_not_itself(whole: Trainer, tmp_path: Path) -> None:
+    best = whole.folder / "best.pt"
+    taught = Trainer(tiny_config(teacher=str(best), teacher_share=0.9), tmp_path)
+    taught.run(Progress())
+    assert without_seconds(taught.history) != without_seconds(whole.history)
+    assert taught.teacher is not None
+    weights = read(best).weights
+    assert all(torch.equal(value, weights[name]) for name, value in taught.teacher.state_dict().items())
+
+
+def test_a_teacher_of_something_else_is_refused(whole: Trainer, tmp_path: Path) -> None:
+    values = tiny_config(teacher=str(whole.folder / "best.pt"), teacher_share=0.5).model_dump()
+    values["encoder"]["bits"] = 4
+    with pytest.raises(ConfigError, match="has other classes, another encoder or another front end"):
+        Trainer(parse(values, "the test"), tmp_path)
+    with pytest.raises(ConfigError, match="teacher and teacher_share belong together"):
+        tiny_config(teacher="t.pt")
+
+
 def test_resume_needs_the_same_settings(whole: Trainer) -> None:
     with pytest.raises(ConfigError, match="made with other settings"):
         Trainer(tiny_config(rate=0.02), whole.folder).resume()
