@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from neuro_deploy.datasets.store import data_root
+
 # A time limit for one example fails by chance on a busy machine; pytest-timeout ends a test that hangs.
 settings.register_profile("shared", deadline=None)
 settings.load_profile("shared")
@@ -28,3 +30,29 @@ def project(exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     shutil.copytree(exported, folder)
     monkeypatch.chdir(folder)
     return folder
+
+
+ARCHIVE = Path(__file__).parents[2] / "shared" / "data" / "speech_commands_v001_12words.tar.xz"
+"""Where recordings may lie beside the project."""
+
+
+@pytest.fixture(scope="session")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root with the twelve words of Speech Commands: the user's, or a new one."""
+    import commands
+
+    if (data_root() / "speech_commands_12").is_dir():
+        return data_root()
+    if not ARCHIVE.is_file():
+        pytest.skip("no recordings: neuro-deploy data fetch speech_commands_12")
+    root = tmp_path_factory.mktemp("data")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("NEURO_DEPLOY_DATA", str(root))
+        assert commands.run("data", "fetch", "speech_commands_12", "--from", ARCHIVE) == 0
+    return root
+
+
+@pytest.fixture
+def recordings(unpacked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The twelve words are in the data root; without them the test is skipped."""
+    monkeypatch.setenv("NEURO_DEPLOY_DATA", str(unpacked))

@@ -7,6 +7,7 @@ from pathlib import Path
 import nets
 import numpy as np
 import pytest
+import shipped
 
 from neuro_deploy.backends import create, sanafe
 from neuro_deploy.backends.fast import FastBackend
@@ -19,7 +20,7 @@ from neuro_deploy.errors import BackendError
 from neuro_deploy.inputs import encode
 from neuro_deploy.loihi import limits
 from neuro_deploy.loihi.cores import Placement, place
-from neuro_deploy.netx import Network, load_network
+from neuro_deploy.netx import Network
 from neuro_deploy.trace import Trace
 from training.config import load
 from training.data import load_data
@@ -48,9 +49,10 @@ def compare(network: Network, trace: Trace, placement: Placement) -> tuple[Count
 
 
 @installed
-def test_the_shipped_network_costs_what_sanafe_says() -> None:
-    network = load_network(Path(__file__).parent.parent / "netx_models" / "digits.net")
-    test = load_data(load("digits").data).test
+@pytest.mark.parametrize("name", ["digits", pytest.param("speech_commands_12", marks=pytest.mark.usefixtures("recordings"))])
+def test_a_shipped_network_costs_what_sanafe_says(name: str) -> None:
+    network = shipped.network(name)
+    test = load_data(load(name).data).test
     trace = FastBackend().run(network, encode(test.samples[:2], network.manifest.input), test.labels[:2])
     counts, replays = compare(network, trace, place(network.chain))
     bound, simulated = latency(counts, TABLE).value, np.mean([replay.time for replay in replays])

@@ -1,44 +1,73 @@
-"""The network that is shipped: made by the configuration that is shipped, and as good as promised, on the whole test set."""
-
-from pathlib import Path
+"""The networks that are shipped: made by the configurations that are shipped, and as good as promised, on the whole test sets."""
 
 import numpy as np
+import pytest
+import shipped
+from numpy.typing import NDArray
 
 from neuro_deploy.backends import create
 from neuro_deploy.backends.torch import TorchBackend
-from neuro_deploy.check import compare
+from neuro_deploy.check import Comparison, compare
 from neuro_deploy.inputs import encode
 from neuro_deploy.loihi import rules
-from neuro_deploy.netx import load_network
+from neuro_deploy.netx import Network
+from neuro_deploy.trace import Trace
 from training.checkpoint import read
 from training.config import load
 from training.data import load_data
 from training.deploy import load_evaluator
 from training.evaluation import evaluate
 
-NETWORK = load_network(Path(__file__).parent.parent / "netx_models" / "digits.net")
-TEST = load_data(load("digits").data).test
+every = pytest.mark.parametrize("name", ["digits", "speech_commands_12"])
 
 
-def test_it_was_made_by_the_shipped_configuration() -> None:
-    assert NETWORK.manifest.settings == load("digits").model_dump()
-    assert NETWORK.manifest.config == "digits"
+def run(network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int64]) -> tuple[Trace, Comparison]:
+    """The chain, on the fast backend, which is compared with the reference elsewhere; and the trained model compared with it."""
+    chain = create("fast").run(network, encoded, labels)
+    model = TorchBackend(load_evaluator).run(network, encoded, labels)
+    return chain, compare(chain, model, tuple(layer.segments for layer in network.chain.layers))
 
 
-def test_it_keeps_the_rules_of_the_chip() -> None:
-    rules.check(NETWORK.chain, message_bits=NETWORK.manifest.input.message_bits, steps=NETWORK.manifest.steps)
+@every
+def test_it_was_made_by_the_shipped_configuration(name: str) -> None:
+    manifest = shipped.network(name).manifest
+    assert manifest.settings == load(name).model_dump()
+    assert manifest.config == name
 
 
-def test_the_chain_computes_what_was_trained_and_quantisation_costs_nothing() -> None:
-    """All 360 test digits; the fast backend stands for the reference, with which it is compared elsewhere."""
-    encoded = encode(TEST.samples, NETWORK.manifest.input)
-    chain = create("fast").run(NETWORK, encoded, TEST.labels)
-    model = TorchBackend(load_evaluator).run(NETWORK, encoded, TEST.labels)
-    result = compare(chain, model, tuple(layer.segments for layer in NETWORK.chain.layers))
-    assert result.samples == len(TEST) == 360
+@every
+def test_it_keeps_the_rules_of_the_chip(name: str) -> None:
+    network = shipped.network(name)
+    rules.check(network.chain, message_bits=network.manifest.input.message_bits, steps=network.manifest.steps)
+
+
+@every
+def test_the_chain_computes_what_was_trained_whatever_comes_in(name: str) -> None:
+    network = shipped.network(name)
+    spec, steps = network.manifest.input, network.manifest.steps
+    random = np.random.default_rng(0).integers(0, 1 << spec.message_bits, (16, steps, spec.channels), dtype=np.int32)
+    _, result = run(network, random, np.zeros(16, np.int64))
+    assert result.equal
+    assert sum(row.spikes for row in result.rows) > 10_000
+
+
+@pytest.mark.parametrize(
+    ("name", "samples", "accuracy", "loss"),
+    [
+        ("digits", 360, 0.965, 0.005),
+        pytest.param("speech_commands_12", 767, 0.95, 0.003, marks=pytest.mark.usefixtures("recordings")),
+    ],
+)
+def test_the_chain_computes_what_was_trained_and_quantisation_costs_nothing(
+    name: str, samples: int, accuracy: float, loss: float
+) -> None:
+    """All test samples."""
+    network, test = shipped.network(name), load_data(load(name).data).test
+    chain, result = run(network, encode(test.samples, network.manifest.input), test.labels)
+    assert result.samples == len(test) == samples
     assert result.first is None
     assert result.mismatches == result.readout_mismatches == 0
     assert min(np.count_nonzero(spikes) for spikes in chain.populations.values()) > 0
-    assert chain.accuracy >= 0.965
-    real = evaluate(read(NETWORK.checkpoint).network(), TEST, NETWORK.manifest.input, quantised=False)
-    assert chain.accuracy >= real.accuracy - 0.005
+    assert chain.accuracy >= accuracy
+    real = evaluate(read(network.checkpoint).network(), test, network.manifest.input, quantised=False)
+    assert chain.accuracy >= real.accuracy - loss

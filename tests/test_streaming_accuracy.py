@@ -12,7 +12,6 @@ from commands import inside, run
 
 from neuro_deploy.audio.recordings import covered_steps, file_frames
 from neuro_deploy.backends.integer import IntegerBackend
-from neuro_deploy.datasets.store import data_root
 from neuro_deploy.errors import InputError
 from neuro_deploy.files import sha256
 from neuro_deploy.inputs import encode, fingerprint, inject
@@ -227,8 +226,7 @@ def test_the_figure_has_both_curves_and_names_every_confidence() -> None:
     assert [text.get_text() for text in right.texts] == ["0.5 to the end"]
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not (data_root() / "speech_commands_12").is_dir(), reason="the data set is not there")
+@pytest.mark.usefixtures("recordings")
 def test_clips_of_speech_commands_fit_its_samples() -> None:
     settings = load("speech_commands_12").data
     assert isinstance(settings, SpeechCommandsData)
