@@ -136,6 +136,12 @@ def test_each_value_alone_beside_what_is_set(project: Path) -> None:
     assert [c.config.model.baseline for c in found[:4]] == [None, None, "gru", "transformer"]
 
 
+def test_a_path_as_a_value_makes_one_folder(project: Path) -> None:
+    (found,) = sweep.combinations(load("tiny.toml"), ["train.start=runs/tiny/best.pt"], Path("runs"))
+    assert found.folder == Path("runs/tiny,train.start=runs-tiny-best.pt")
+    assert found.config.train.start == "runs/tiny/best.pt"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

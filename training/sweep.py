@@ -125,7 +125,7 @@ def _combine(config: Config, chosen: Settings, runs: Path) -> Combination:
     now = flat(checked.model_dump())
     settings = {key: now[key] for key in chosen}  # as they were understood: 1e-2 is 0.01
     name = ",".join([config.name, *(f"{key}={value}" for key, value in settings.items())])
-    return Combination(settings, checked, runs / name)
+    return Combination(settings, checked, runs / name.replace("/", "-"))  # a path is a value, too
 
 
 def run(found: Sequence[Combination], jobs: int) -> Iterator[Result]:
