@@ -31,7 +31,7 @@ def run(network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int64])
 @every
 def test_it_was_made_by_the_shipped_configuration(name: str) -> None:
     manifest = shipped.network(name).manifest
-    assert manifest.settings == load(name).model_dump()
+    assert manifest.settings == load(name).model_dump(mode="json")
     assert manifest.config == name
 
 
