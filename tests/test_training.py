@@ -129,6 +129,15 @@ def test_what_is_deployed_is_the_average_of_the_weights(tmp_path: Path) -> None:
     assert trainer.history[-1].validation_loss == found.loss
 
 
+def test_the_best_epoch_is_that_of_what_is_made_small_spikes_included(tmp_path: Path) -> None:
+    trainer = Trainer(tiny_config(epochs=0, quantised_epochs=1, target_rate=0.01, rate_weight=2.0), tmp_path)
+    trainer.run(Progress())
+    found = evaluate(trainer.network, trainer.data.validation, trainer.spec, quantised=True)
+    rate = sum(found.rates.values()) / len(found.rates)
+    assert rate > 0.01
+    assert trainer.history[-1].validation_loss == pytest.approx(found.loss + 2 * (rate / 0.01 - 1) ** 2, rel=1e-5)
+
+
 def test_a_training_goes_on_from_a_checkpoint(whole: Trainer, tmp_path: Path) -> None:
     best = whole.folder / "best.pt"
     trainer = Trainer(tiny_config(start=str(best), epochs=0, quantised_epochs=1, seed=7), tmp_path)

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from training.config import Config, TrainSettings
 from training.data import Data, Watch, load_data, unwatched
 from training.evaluation import encoded, encoder, evaluate
 from training.log import Epoch, write_log
-from training.loss import objective, right_answers
+from training.loss import objective, rate_term, right_answers
 
 WARM_UP = 0.1
 """Share of each phase in which the learning rate rises."""
@@ -183,7 +183,7 @@ class Trainer:
             loss=loss_sum / count,
             accuracy=correct / count,
             validation_accuracy=validation.accuracy,
-            validation_loss=validation.loss,
+            validation_loss=validation.loss + float(rate_term(_mean(validation.rates), self.settings)),
             rates=validation.rates,
             seconds=time.perf_counter() - begin,
         )
@@ -258,6 +258,11 @@ class Trainer:
         fall = 0.5 * (1 + math.cos(math.pi * max(0.0, position - WARM_UP) / (1 - WARM_UP)))
         for group in self.optimizer.param_groups:
             group["lr"] = peak * rise * fall
+
+
+def _mean(rates: Mapping[str, float]) -> Tensor:
+    """Of the populations; 0 for a model without."""
+    return torch.tensor(list(rates.values()) or [0.0]).mean()
 
 
 def _groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

@@ -25,8 +25,19 @@ def objective(output: Output, labels: Tensor, settings: TrainSettings, samples: 
     loss = _mistakes(output.logits, labels, settings, taught) * (len(labels) / samples) if len(labels) else output.logits.sum()
     if settings.target_rate is None or not output.spikes:
         return loss
-    excess = functional.relu(mean_rate(output.spikes, samples) / settings.target_rate - 1)
-    return loss + settings.rate_weight * excess.square() / distributed.size()
+    return loss + rate_term(mean_rate(output.spikes, samples), settings) / distributed.size()
+
+
+def rate_term(rate: Tensor, settings: TrainSettings) -> Tensor:
+    """What spikes add to the loss: the squared excess over the target rate, nothing where there is none.
+
+    Args:
+        rate: spikes per neuron and step, averaged over the populations.
+        settings: the target and its weight.
+    """
+    if settings.target_rate is None or settings.rate_weight is None:
+        return torch.zeros(())
+    return settings.rate_weight * functional.relu(rate / settings.target_rate - 1).square()
 
 
 def _mistakes(logits: Tensor, labels: Tensor, settings: TrainSettings, taught: Tensor | None) -> Tensor:
