@@ -21,7 +21,7 @@ CHANNELS, STEPS, CLASSES = 5, 7, 3
 
 
 def with_baseline(name: str | None, **model: object) -> Config:
-    config = load("speech_commands_12").model_dump()
+    config = load("speech_commands_12_short").model_dump()
     return parse({**config, "model": {**config["model"], "channels": 8, "baseline": name, **model}}, "the test")
 
 
