@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from neuro_deploy import cli
-from training import distributed, loop
+from training import distributed, evaluation, loop
 from training.config import load
 from training.kernels import Affine, Statistics
 from training.slayer import LIF
@@ -19,7 +19,7 @@ def smooth_losses(config: str, folder: Path) -> list[tuple[float, float]]:
 
     Spikes make a training chaotic: the last bit of a sum decides whether a neuron fires. Without them only the arithmetic is left.
     """
-    spiking, normalised, encoded = LIF.forward, LIF.normalised, loop.encoded
+    spiking, normalised, encoded = LIF.forward, LIF.normalised, evaluation.encoded
 
     def sigmoid(self: LIF, values: Tensor, threshold: float = 1.0, scaling: tuple[Tensor, Tensor] | None = None) -> Tensor:
         gain, shift = scaling or (1, 0)
@@ -30,13 +30,14 @@ def smooth_losses(config: str, folder: Path) -> list[tuple[float, float]]:
         return sigmoid(self, values, scaling=(gain, shift)), statistics
 
     LIF.forward, LIF.normalised = sigmoid, normalised_sigmoid
-    loop.encoded = lambda samples, spec: encoded(samples, spec).double()
+    loop.encoded = evaluation.encoded = lambda samples, spec: encoded(samples, spec).double()
     try:
         trainer = loop.Trainer(load(config), folder)
         trainer.network.double()
         trainer.run(loop.Progress())
     finally:
-        LIF.forward, LIF.normalised, loop.encoded = spiking, normalised, encoded
+        LIF.forward, LIF.normalised = spiking, normalised
+        loop.encoded = evaluation.encoded = encoded
     return [(epoch.loss, epoch.validation_loss) for epoch in trainer.history]
 
 
