@@ -1,12 +1,15 @@
 """Settings and fixtures that all tests share."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from neuro_deploy.datasets.store import data_root
+from training.config import load
+from training.data import Data, load_data
 
 # A time limit for one example fails by chance on a busy machine; pytest-timeout ends a test that hangs.
 settings.register_profile("shared", deadline=None)
@@ -56,3 +59,16 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def recordings(unpacked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The twelve words are in the data root; without them the test is skipped."""
     monkeypatch.setenv("NEURO_DEPLOY_DATA", str(unpacked))
+
+
+@pytest.fixture
+def data_of(request: pytest.FixtureRequest) -> Callable[[str], Data]:
+    """The data of a configuration that is shipped with its network."""
+
+    def load_of(name: str) -> Data:
+        settings = load(name).data
+        if settings.name == "speech_commands":
+            request.getfixturevalue("recordings")
+        return load_data(settings)
+
+    return load_of

@@ -1,5 +1,7 @@
 """The networks that are shipped: made by the configurations that are shipped, and as good as promised, on the whole test sets."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import shipped
@@ -14,7 +16,7 @@ from neuro_deploy.netx import Network
 from neuro_deploy.trace import Trace
 from training.checkpoint import read
 from training.config import load
-from training.data import load_data
+from training.data import Data
 from training.deploy import load_evaluator
 from training.evaluation import evaluate
 
@@ -55,14 +57,14 @@ def test_the_chain_computes_what_was_trained_whatever_comes_in(name: str) -> Non
     ("name", "samples", "accuracy", "loss"),
     [
         ("digits", 360, 0.965, 0.005),
-        pytest.param("speech_commands_12", 767, 0.95, 0.003, marks=pytest.mark.usefixtures("recordings")),
+        ("speech_commands_12", 767, 0.95, 0.003),
     ],
 )
 def test_the_chain_computes_what_was_trained_and_quantisation_costs_nothing(
-    name: str, samples: int, accuracy: float, loss: float
+    name: str, samples: int, accuracy: float, loss: float, data_of: Callable[[str], Data]
 ) -> None:
     """All test samples."""
-    network, test = shipped.network(name), load_data(load(name).data).test
+    network, test = shipped.network(name), data_of(name).test
     chain, result = run(network, encode(test.samples, network.manifest.input), test.labels)
     assert result.samples == len(test) == samples
     assert result.first is None
