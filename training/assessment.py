@@ -21,6 +21,7 @@ from training.data import Data, Watch, load_data, unwatched
 from training.dense_lmuformer import DenseLMUFormer, DenseStream
 from training.deploy import describe, to_graph
 from training.evaluation import encoder, evaluate
+from training.models import parameters
 
 FLOPS_OF_A_MAC = 2
 
@@ -69,14 +70,13 @@ def assess(checkpoint: Checkpoint, watch: Watch = unwatched) -> Merit:
     """
     data, model = load_data(checkpoint.config.data, watch), checkpoint.model()
     spec = encoder(checkpoint.config, checkpoint.channels)
-    parameters = sum(p.numel() for p in model.parameters() if p.requires_grad)
     validation = evaluate(model, data.validation, spec, quantised=True).accuracy
     real = evaluate(model, data.test, spec, quantised=False).accuracy
     spikes = checkpoint.config.model.baseline is None
     test, totals = _deployed(checkpoint, data) if spikes else (real, None)
     return Merit(
         model=SPIKING if spikes else type(model).__name__,
-        parameters=parameters,
+        parameters=parameters(model),
         validation=validation,
         test=test,
         test_error=math.sqrt(test * (1 - test) / len(data.test)),
@@ -115,7 +115,7 @@ def _deployed(checkpoint: Checkpoint, data: Data) -> tuple[float, Totals]:
         network = load_network(path)
     split = data.test
     trace = FastBackend().run(network, encode(split.samples, network.manifest.input), split.labels)
-    return float((trace.readout.argmax(1) == split.labels).mean()), count(trace, network.chain).totals
+    return trace.accuracy, count(trace, network.chain).totals
 
 
 def _each(events: int | None, totals: Totals) -> float:

@@ -22,3 +22,8 @@ def build_model(config: Config, inputs: int, classes: int) -> nn.Module:
     if config.model.baseline is None:
         return build(config, inputs, classes)
     return BASELINES[config.model.baseline](config, inputs, classes)
+
+
+def parameters(model: nn.Module) -> int:
+    """How many numbers of a model are trained."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)

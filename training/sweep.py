@@ -21,6 +21,7 @@ from neuro_deploy.errors import ConfigError
 from neuro_deploy.files import write_atomically
 from training.config import Config, flat, known_keys, parse
 from training.loop import Progress, Trainer
+from training.models import parameters
 
 RESULT_FORMAT = 1
 
@@ -152,7 +153,7 @@ def _train(item: Combination) -> Result:
     return Result(
         settings=item.settings,
         folder=str(item.folder),
-        parameters=sum(p.numel() for p in trainer.network.parameters() if p.requires_grad),
+        parameters=parameters(trainer.network),
         seconds=sum(epoch.seconds for epoch in trainer.history),
         epoch=None if best is None else best.epoch,
         validation_accuracy=None if best is None else best.validation_accuracy,

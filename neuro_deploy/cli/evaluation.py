@@ -51,7 +51,7 @@ def _point(model: "dict[str, Any]") -> "Point":
     from neuro_deploy.report.figures.merit import Point
 
     path, spiking = Path(model["run"]), model["macs"] is None
-    name = (path.parent if path.suffix == ".pt" and path.stem in ("best", "last") else path).name
+    name = (path.parent if path.name == "best.pt" else path).name
     operations = model["synops"] + model["relay_synops"] if spiking else model["macs"]
     if "=" in name:  # config,train.rate=0.003,model.memory=False
         name = name[name.rindex(",", 0, name.rindex("=")) + 1 :].partition(".")[2]
