@@ -2,14 +2,15 @@
 
 import math
 
+import numba
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training import kernels, slayer
-from training.kernels import Affine, Filter, StackLags
-from training.network import Memory
+from training.kernels import Affine, Filter, StackLags, Synapses
+from training.network import Map, Memory
 from training.norm import affine_of
 
 
@@ -130,17 +131,64 @@ def test_filter_is_the_memorys_own(seed: int, inputs: int, order: int, lags: int
     spikes = torch.randint(0, 2, (20, steps, inputs), generator=generator).float()
     weight = torch.randint(-256, 255, (inputs * order, lags), generator=generator).float()
     grad = torch.randint(-9, 9, (20, steps, inputs * order), generator=generator).float()
-    memory = Memory("u", inputs, torch.zeros(order, lags))
+    check_equal_products(Memory("u", inputs, torch.zeros(order, lags)), spikes, weight, grad)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**16),
+    shape=st.tuples(st.integers(1, 20), st.integers(1, 9), st.integers(1, 40)),
+    outputs=st.integers(1, 9),
+    lags=st.integers(1, 4),
+    rate=st.sampled_from([0.0, 0.1, 0.5, 1.0]),
+)
+def test_synapses_are_the_products_of_a_map(
+    seed: int, shape: tuple[int, int, int], outputs: int, lags: int, rate: float
+) -> None:
+    """Integers, so that both are exact: spike by spike against matrix products, forward and backward."""
+    samples, steps, inputs = shape
+    generator = torch.Generator().manual_seed(seed)
+    spikes = (torch.rand(shape, generator=generator) < rate).float()
+    weight = torch.randint(-256, 255, (outputs, lags * inputs), generator=generator).float()
+    grad = torch.randint(-9, 9, (samples, steps, outputs), generator=generator).float()
+    check_equal_products(Map("s", inputs, outputs, lags), spikes, weight, grad)
+
+
+def check_equal_products(part: Map | Memory, spikes: torch.Tensor, weight: torch.Tensor, grad: torch.Tensor) -> None:
+    """What a map gives and its two gradients, from compiled loops and from torch."""
     results = []
     for compiled in (True, False):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(slayer.Neuron, "compiled", compiled)
             leaves = [tensor.clone().requires_grad_() for tensor in (spikes, weight)]
-            filtered = memory.apply_weight(leaves[1], leaves[0])
-            filtered.backward(grad)
-            results.append([filtered.detach(), *(leaf.grad for leaf in leaves)])
+            product = part.apply_weight(leaves[1], leaves[0])
+            product.backward(grad)
+            results.append([product.detach(), *(leaf.grad for leaf in leaves)])
     for ours, theirs in zip(*results, strict=True):
         assert torch.equal(ours, theirs)
+
+
+def test_synapses_of_real_weights_are_near_the_product_and_always_the_same() -> None:
+    """Sums in another order round differently; their order does not depend on the threads."""
+    generator = torch.Generator().manual_seed(0)
+    spikes = (torch.rand(33, 20, 50, generator=generator) < 0.2).float()
+    weight = torch.randn(30, 3 * 50, generator=generator, requires_grad=True)
+    results = []
+    before = numba.get_num_threads()
+    try:
+        for threads in (1, before):
+            numba.set_num_threads(threads)
+            weight.grad = None
+            summed = Synapses.apply(spikes, weight)
+            summed.square().sum().backward()
+            assert weight.grad is not None
+            results.append((summed.detach(), weight.grad.clone()))
+    finally:
+        numba.set_num_threads(before)
+    assert torch.equal(results[0][0], results[1][0])
+    assert torch.equal(results[0][1], results[1][1])
+    expected = StackLags.apply(spikes, 3) @ weight.t()
+    torch.testing.assert_close(results[0][0], expected.detach(), rtol=1e-5, atol=1e-5)
 
 
 def test_filter_gradient_of_spikes_alone() -> None:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from neuro_deploy.loihi.limits import STATE_MAX
-from training.kernels import Filter, StackLags
+from training.kernels import Filter, StackLags, Synapses
 from training.norm import affine, move, normalise
 from training.slayer import LIF, WEIGHT_MAX, WEIGHT_SCALE, compiled, quantise, round_even
 
@@ -51,7 +51,8 @@ class Map(nn.Module):
     def apply_weight(self, weight: Tensor, spikes: Tensor) -> Tensor:
         """``sum over lags l of weight[:, l] @ spikes[t - l]``; exact in float32 for integers below 2^24.
 
-        A plain matrix product on the stacked lags, since a convolution routine may compute in a transformed, rounded form.
+        Spike by spike, or a plain matrix product on the stacked lags, since a convolution routine may compute in a transformed,
+        rounded form.
 
         Args:
             weight: [outputs, lags * inputs].
@@ -60,6 +61,9 @@ class Map(nn.Module):
         Returns:
             [samples, steps, outputs].
         """
+        if compiled(spikes) and self.source != "input":  # the input's frames are numbers, most of them not zero
+            summed: Tensor = Synapses.apply(spikes, weight)  # type: ignore[no-untyped-call]
+            return summed
         return functional.linear(_stack(spikes, self.lags), weight)
 
     def dense(self, weight: Tensor) -> Tensor:

@@ -18,8 +18,9 @@ from training.kernels.affine import Affine, Statistics
 from training.kernels.filter import Filter
 from training.kernels.fire import Fire, Neuron, NormaliseAndFire
 from training.kernels.lags import StackLags
+from training.kernels.synapses import Synapses
 
-__all__ = ["Affine", "Filter", "Fire", "Neuron", "NormaliseAndFire", "StackLags", "Statistics", "work"]
+__all__ = ["Affine", "Filter", "Fire", "Neuron", "NormaliseAndFire", "StackLags", "Statistics", "Synapses", "work"]
 
 
 def _share_threads() -> None:
@@ -43,6 +44,7 @@ def work() -> bool:
         Affine.apply(values, channels, channels, 1.0)  # type: ignore[no-untyped-call]
         Fire.apply(values, channels, channels, Neuron(2048, 1.0, 1.0, 1.0))  # type: ignore[no-untyped-call]
         Filter.apply(values, torch.ones(1, 1))  # type: ignore[no-untyped-call]
+        Synapses.apply(values, torch.ones(1, 1))  # type: ignore[no-untyped-call]
     except Exception as error:  # a compiler can fail in any way
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         warnings.warn(f"the training kernels cannot be compiled here ({reason}): SLAYER's own loops run instead", stacklevel=2)

@@ -11,8 +11,9 @@ from torch import Tensor
 Floats = NDArray[np.float32]
 
 
-_PARTS = 16
-"""Parts of the samples whose sums are kept apart, so that threads can work on them; fixed, so that the result is always the same."""
+PARTS = 16
+"""Parts of the samples whose sums are kept apart, so that threads can work on them; as many for any number of threads, so that the
+result is always the same."""
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -129,7 +130,7 @@ class Filter(torch.autograd.Function):
             grad_spikes = torch.empty_like(spikes)
             _backward_spikes(blocks.numpy(), response.numpy(), grad_spikes.numpy())
         if of_weight:
-            parts = response.new_zeros(_PARTS, *response.shape)
+            parts = response.new_zeros(PARTS, *response.shape)
             _backward_response(blocks.numpy(), spikes.numpy(), parts.numpy())
             order = blocks.shape[3]
             grad_weight = parts.sum(0).reshape(len(response), -1, order).transpose(1, 2).flatten(0, 1)

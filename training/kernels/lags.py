@@ -22,10 +22,17 @@ class StackLags(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad_stacked: Tensor) -> tuple[Tensor, None]:
-        """Sum what each step received from its later readers."""
-        samples, steps, _ = grad_stacked.shape
-        blocks = grad_stacked.reshape(samples, steps, ctx.lags, -1)
-        grad = blocks[:, :, 0].clone()
-        for lag in range(1, min(ctx.lags, steps)):
-            grad[:, : steps - lag] += blocks[:, lag:, lag]
-        return grad, None
+        """See :func:`unstack`."""
+        return unstack(grad_stacked, ctx.lags), None
+
+
+def unstack(grad_stacked: Tensor, lags: int) -> Tensor:
+    """Sum what each step received from its later readers, [samples, steps, lags * neurons] -> [samples, steps, neurons]."""
+    samples, steps, _ = grad_stacked.shape
+    blocks = grad_stacked.reshape(samples, steps, lags, -1)
+    if lags == 1:
+        return blocks[:, :, 0]
+    grad = blocks[:, :, 0].clone()
+    for lag in range(1, min(lags, steps)):
+        grad[:, : steps - lag] += blocks[:, lag:, lag]
+    return grad
