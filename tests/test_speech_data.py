@@ -22,7 +22,7 @@ from neuro_deploy.netx import load_network, save_network
 from training.checkpoint import Checkpoint
 from training.config import Config, TrainSettings, load, parse
 from training.data import load_data, recordings
-from training.data.augmentation import augmentation, mask, mix, resize, shift
+from training.data.augmentation import add_background, augmentation, mask, mix, resize, shift
 from training.data_settings import AugmentSettings, SpeechCommandsData, SpokenDigitsData
 from training.deploy import Evaluator, describe, to_graph
 from training.lmuformer import build
@@ -153,8 +153,21 @@ def test_without_augmentation_nothing_changes_and_nothing_is_drawn() -> None:
     assert torch.equal(generator.get_state(), random().get_state())
 
 
+ALL_VARIATIONS = {
+    "shift": 3,
+    "stretch": 0.1,
+    "warp": 0.1,
+    "loudness": 2.0,
+    "background": 0.5,
+    "noise": 0.5,
+    "mask_frames": 5,
+    "mask_bins": 3,
+    "mixup": 1.0,
+}
+
+
 def test_all_variations_together_are_reproducible_and_leave_the_samples_alone() -> None:
-    augment = augmentation(AugmentSettings(shift=3, stretch=0.1, warp=0.1, noise=0.5, mask_frames=5, mask_bins=3, mixup=1.0), 3)
+    augment = augmentation(AugmentSettings(**ALL_VARIATIONS), 3)
     before = FRAMES.clone()
     samples, shares = augment(FRAMES, LABELS, random(1))
     assert torch.equal(FRAMES, before)
@@ -187,6 +200,29 @@ def test_a_resized_sample_is_longer_about_its_middle_and_higher_about_its_lowest
         assert logarithm.min() < -0.8
         assert logarithm.max() > 0.8
         assert logarithm.abs().max() < 1.001
+
+
+def test_another_loudness_is_another_power_of_the_whole_sample() -> None:
+    changed = augmentation(AugmentSettings(loudness=2.0), 3)(FRAMES.repeat(50, 1, 1), LABELS.repeat(50), random())[0]
+    change = changed - FRAMES.repeat(50, 1, 1)
+    torch.testing.assert_close(change, change[:, :1, :1].expand_as(change), rtol=0, atol=1e-5)
+    assert 1.9 < -change.min() < 2.001
+    assert 1.9 < change.max() < 2.001
+
+
+def test_a_background_is_steady_and_up_to_30_decibels_fainter_than_the_sample() -> None:
+    frames = torch.randn(400, 60, 9, generator=random(1)).double()
+    changed = add_background(frames, 0.5, random())
+    chosen = (changed != frames).any(2).any(1)
+    assert 0.4 < chosen.double().mean() < 0.6
+    added = (changed[chosen].exp() - frames[chosen].exp()).log()
+    power = frames[chosen].exp().mean((1, 2)).log()
+    decibels = 10 / np.log(10) * (added[:, :, 4].median(1).values - power)  # the middle band, which the slope turns about
+    assert -31 < decibels.min() < -28
+    assert -2 < decibels.max() < 1
+    slope = added.median(1).values[:, -1] - added.median(1).values[:, 0]
+    assert 3.5 < slope.abs().max() < 4.5
+    assert (added.std(1) - 0.5).abs().max() < 0.2
 
 
 @pytest.mark.parametrize("axis", [1, 2])

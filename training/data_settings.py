@@ -43,7 +43,9 @@ class AugmentSettings(Strict):
         shift: steps that a recording is moved by, either way.
         stretch: largest share by which the speed of a recording changes, either way.
         warp: the same of its mel bands, as with a longer or shorter vocal tract.
-        noise: largest amplitude of uniform noise on the frames, in their unit, the natural logarithm of a power.
+        loudness: largest change of a recording's loudness, either way, in the frames' unit, the natural logarithm of a power.
+        background: probability that a steady noise is added, 0 to 30 decibels below the recording's mean power.
+        noise: largest amplitude of uniform noise on the frames, in their unit.
         mask_frames: largest number of steps that are replaced by the recording's mean.
         mask_bins: the same of mel bands.
         mixup: probability that another recording is mixed in.
@@ -52,6 +54,8 @@ class AugmentSettings(Strict):
     shift: int = Field(default=0, ge=0)
     stretch: float = Field(default=0.0, ge=0, le=0.5)
     warp: float = Field(default=0.0, ge=0, le=0.5)
+    loudness: float = Field(default=0.0, ge=0, le=10)
+    background: float = Field(default=0.0, ge=0, le=1)
     noise: float = Field(default=0.0, ge=0)
     mask_frames: int = Field(default=0, ge=0)
     mask_bins: int = Field(default=0, ge=0)

@@ -5,6 +5,8 @@ the Audio Spectrogram Transformer (Gong et al. 2021). It mixes waveforms; here t
 sounds that have nothing to do with each other, and lets the frames be computed once.
 """
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -15,9 +17,18 @@ from training.data_settings import AugmentSettings
 MIX_DRAWS = 19
 """The middle one of so many uniform numbers is distributed as Beta(10, 10), the share of the first sound in a mixture."""
 
+FAINTEST = 30 * math.log(10) / 10
+"""Largest distance of a background noise from a recording's mean power: 30 decibels."""
+
+STEEPEST = 4.0
+"""Largest difference of a background noise's lowest and highest band, either way; white noise rises about as much in mel bands."""
+
+FLICKER = 0.5
+"""Standard deviation of a steady noise's logarithmic power in one band and frame."""
+
 
 def augmentation(settings: AugmentSettings, classes: int) -> Augment:
-    """The variations that the settings ask for, in this order: mix, stretch and warp, shift, noise, masks.
+    """The variations that the settings ask for, in this order: mix, stretch and warp, loudness, background, shift, noise, masks.
 
     Args:
         settings: how much of each.
@@ -29,6 +40,10 @@ def augmentation(settings: AugmentSettings, classes: int) -> Augment:
             samples, labels = mix(samples, functional.one_hot(labels, classes).float(), settings.mixup, generator)
         if settings.stretch or settings.warp:
             samples = resize(samples, settings.stretch, settings.warp, generator)
+        if settings.loudness:
+            samples = samples + settings.loudness * (2 * torch.rand(len(samples), 1, 1, generator=generator) - 1)
+        if settings.background:
+            samples = add_background(samples, settings.background, generator)
         if settings.shift:
             samples = shift(samples, settings.shift, generator)
         if settings.noise:
@@ -83,6 +98,23 @@ def resize(samples: Tensor, stretch: float, warp: float, generator: torch.Genera
     maps[:, 0, 0], maps[:, 0, 2], maps[:, 1, 1] = 1 / height, 1 / height - 1, 1 / duration
     grid = functional.affine_grid(maps, [count, 1, *samples.shape[1:]], align_corners=True)
     return functional.grid_sample(samples[:, None], grid, padding_mode="border", align_corners=True)[:, 0]
+
+
+def add_background(samples: Tensor, probability: float, generator: torch.Generator) -> Tensor:
+    """Add the power of a steady noise with a random slope over the bands, at a random level below the sample's mean power.
+
+    Args:
+        samples: [samples, steps, channels], logarithms of powers.
+        probability: of each sample.
+        generator: of the random numbers.
+    """
+    count, steps, channels = samples.shape
+    power = torch.logsumexp(samples, (1, 2), keepdim=True) - math.log(steps * channels)
+    level, slope, chosen = torch.rand(3, count, 1, 1, generator=generator)
+    level = power - FAINTEST * level
+    slope = STEEPEST * (2 * slope - 1) * torch.linspace(-0.5, 0.5, channels)
+    flicker = FLICKER * torch.randn(samples.shape, generator=generator)
+    return torch.where(chosen < probability, torch.logaddexp(samples, level + slope + flicker), samples)
 
 
 def shift(samples: Tensor, largest: int, generator: torch.Generator) -> Tensor:
