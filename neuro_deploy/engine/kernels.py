@@ -119,13 +119,23 @@ def _add_graded(
 
 
 @numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _wrapped(current: float) -> float:
+    current = current - 2 * _LIMIT if current > _LIMIT else current
+    return current + 2 * _LIMIT if current <= -_LIMIT else current
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _integrated(voltage: float, current: float, keep: float) -> float:
+    limited: float = min(max(np.trunc(voltage * keep) + current, 1 - _LIMIT), _LIMIT - 1)
+    return limited
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
 def _step_currents(u: NDArray[np.float64], sums: NDArray[Any], keep: float) -> bool:
     """Leak, add the sums and clear them; returns whether a current stays that the next step will remember."""
     moving = 0
     for i in range(sums.size):
-        current = np.trunc(u[i] * keep) + _UNIT * sums[i]
-        current = current - 2 * _LIMIT if current > _LIMIT else current
-        current = current + 2 * _LIMIT if current <= -_LIMIT else current
+        current = _wrapped(np.trunc(u[i] * keep) + _UNIT * sums[i])
         u[i] = current
         sums[i] = 0
         moving += current != 0.0
@@ -139,15 +149,25 @@ def _step_voltages(v: NDArray[np.float64], u: NDArray[np.float64], flags: NDArra
     moving = 0
     biased = neuron.bias.size > 0
     for i in range(v.size):
-        voltage = np.trunc(v[i] * neuron.keep_voltage) + u[i]
-        if biased:
-            voltage += neuron.bias[i]
-        voltage = min(max(voltage, 1 - _LIMIT), _LIMIT - 1)
+        voltage = _integrated(v[i], u[i] + neuron.bias[i] if biased else u[i], neuron.keep_voltage)
         fires = voltage > neuron.threshold
-        voltage = 0.0 if fires else voltage
+        v[i] = 0.0 if fires else voltage
         flags[i] = fires
-        v[i] = voltage
-        moving += voltage != 0.0
+        moving += v[i] != 0.0
+    return bool(moving > 0)
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _step_without_currents(v: NDArray[np.float64], sums: NDArray[Any], flags: NDArray[np.uint8], neuron: Neuron) -> bool:
+    """Both in one where a current does not outlast its step and there is no bias: the currents are never written down."""
+    moving = 0
+    for i in range(v.size):
+        voltage = _integrated(v[i], _wrapped(_UNIT * sums[i]), neuron.keep_voltage)
+        sums[i] = 0
+        fires = voltage > neuron.threshold
+        v[i] = 0.0 if fires else voltage
+        flags[i] = fires
+        moving += v[i] != 0.0
     return bool(moving > 0)
 
 
@@ -210,6 +230,7 @@ def run_layer(
     # Taken out of their tuples once: each time costs two counts of references.
     arriving_first, arriving_source, factor = arriving
     emitted_first, emitted_source, _ = emitted
+    passing = neuron.keep_current == 0.0 and neuron.bias.size == 0
     graded, recurs = factor.size > 0, recurrent.first_block.size > 1
     count = 0
     emitted_first[0] = 0
@@ -231,8 +252,11 @@ def run_layer(
                     _add_spikes(sums, recurrent, emitted_source, emitted_first[row - 1], emitted_first[row])
             before = count
             if events > 0 or busy or not neuron.rests:
-                busy = _step_currents(u, sums, neuron.keep_current)
-                busy |= _step_voltages(v, u, flags, neuron)
+                if passing:
+                    busy = _step_without_currents(v, sums, flags, neuron)
+                else:
+                    busy = _step_currents(u, sums, neuron.keep_current)
+                    busy |= _step_voltages(v, u, flags, neuron)
                 for i in range(size, sums.size):
                     flags[i] = 0  # padding fires where the threshold is negative
                 count = _collect(flags, emitted_source, count)
