@@ -3,6 +3,9 @@
 One neuron in ten fires in a step, so nine tenths of a matrix product with spikes add zeros. Here both the product and the gradient are
 sums of some rows of a table: of the weights of those neurons that fired, and of the gradients at those steps at which a neuron fired.
 The gradient of the spikes has no zeros, so it stays a matrix product.
+
+Forward and backward together are 1.6 to 2.1 times as fast as matrix products at a firing rate of 5 to 10 %, as fast near 45 %, and 0.7
+times as fast where every neuron fires at each step (two cores of an AMD EPYC).
 """
 
 from typing import Any
