@@ -131,6 +131,15 @@ def _integrated(voltage: float, current: float, keep: float) -> float:
 
 
 @numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _fire(v: NDArray[np.float64], flags: NDArray[np.uint8], i: int, voltage: float, threshold: float) -> bool:
+    """Write down whether neuron ``i`` fires and the voltage that it keeps; returns whether that is not zero."""
+    fires = voltage > threshold
+    v[i] = 0.0 if fires else voltage
+    flags[i] = fires
+    return bool(v[i] != 0.0)
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
 def _step_currents(u: NDArray[np.float64], sums: NDArray[Any], keep: float) -> bool:
     """Leak, add the sums and clear them; returns whether a current stays that the next step will remember."""
     moving = 0
@@ -150,10 +159,7 @@ def _step_voltages(v: NDArray[np.float64], u: NDArray[np.float64], flags: NDArra
     biased = neuron.bias.size > 0
     for i in range(v.size):
         voltage = _integrated(v[i], u[i] + neuron.bias[i] if biased else u[i], neuron.keep_voltage)
-        fires = voltage > neuron.threshold
-        v[i] = 0.0 if fires else voltage
-        flags[i] = fires
-        moving += v[i] != 0.0
+        moving += _fire(v, flags, i, voltage, neuron.threshold)
     return bool(moving > 0)
 
 
@@ -164,10 +170,7 @@ def _step_without_currents(v: NDArray[np.float64], sums: NDArray[Any], flags: ND
     for i in range(v.size):
         voltage = _integrated(v[i], _wrapped(_UNIT * sums[i]), neuron.keep_voltage)
         sums[i] = 0
-        fires = voltage > neuron.threshold
-        v[i] = 0.0 if fires else voltage
-        flags[i] = fires
-        moving += v[i] != 0.0
+        moving += _fire(v, flags, i, voltage, neuron.threshold)
     return bool(moving > 0)
 
 
