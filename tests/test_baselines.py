@@ -74,6 +74,13 @@ def test_multiply_accumulates_of_a_transformer() -> None:
     assert macs("transformer") == STEPS * token + attention + 8 * CLASSES
 
 
+def test_multiply_accumulates_of_a_convolutional_network() -> None:
+    places = 4 * 3, 4 * 2, 4 * 1  # of 7 steps and 5 bands: half of both, then half of the bands, twice
+    separable = [(places[0], 2, 2), (places[0], 2, 2), *[(places[1], *s) for s in ((2, 3), (3, 3), (3, 3))]]
+    separable += [(places[2], *s) for s in ((3, 4), (4, 4), (4, 4))]
+    assert macs("cnn") == places[0] * 25 * 2 + sum(n * (9 * a + a * b) for n, a, b in separable) + 4 * CLASSES
+
+
 def test_multiply_accumulates_of_an_lmuformer_step_by_step() -> None:
     embedding = 3 * (CHANNELS * 8 + 4 * 8 * 8)  # four convolutions and the residual one, three steps each
     memory = 8 * 4 + 4 * 16 * 16  # written into four channels, whose sixteen coefficients the next step is made of

@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 import torch
 
+from neuro_deploy.errors import ConfigError
 from neuro_deploy.graph import INPUT, Graph
 from neuro_deploy.loihi import rules
 from neuro_deploy.lowering import lower
+from training.bands import WIDTH, BandKernel
 from training.checkpoint import Checkpoint
 from training.config import Config, parse
 from training.deploy import Evaluator, to_graph
 from training.lmuformer import build
-from training.network import Map, Memory, Network
+from training.network import BandMap, Map, Memory, Network
 
 STEPS = 14
 
@@ -81,6 +83,8 @@ ABLATIONS: list[dict[str, Any]] = [
     {"mixer": False},
     {"blocks": 2},
     {"kernel": 1},
+    {"filters": [3, 4], "residual_embedding": False},
+    {"filters": [5]},
     {"patch_embedding": False, "memory": False, "mixer": False},
 ]
 
@@ -146,7 +150,14 @@ def _stacked(network: Network, read: str, spikes: dict[str, torch.Tensor]) -> to
     return sum(torch.nn.functional.pad(source, (0, 0, lag, 0))[:, :STEPS] for lag in range(part.lags))  # type: ignore[return-value]
 
 
-@pytest.mark.parametrize("part", [Map("x", 4, 5, lags=3), Memory("x", 4, torch.randn(3, 6))], ids=["map", "memory"])
+PARTS = {
+    "map": Map("x", 4, 5, lags=3),
+    "memory": Memory("x", 4, torch.randn(3, 6)),
+    "bands": BandMap("x", BandKernel(2, 2, 5, lags=3)),
+}
+
+
+@pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
 def test_the_dense_form_of_a_map_is_the_map(part: Map | Memory) -> None:
     spikes = torch.randint(0, 2, (2, 9, 4)).float()
     dense = part.dense(part.weight)
@@ -154,6 +165,34 @@ def test_the_dense_form_of_a_map_is_the_map(part: Map | Memory) -> None:
     padded = torch.nn.functional.pad(spikes, (0, 0, part.lags - 1, 0))
     expected = sum(padded[:, part.lags - 1 - lag :][:, :9] @ dense[lag].T for lag in range(part.lags))
     torch.testing.assert_close(part.apply_weight(part.weight, spikes), expected)
+
+
+@pytest.mark.parametrize("places", [1, 2, 5, 8])
+def test_a_kernel_over_bands_is_a_convolution_in_two_dimensions(places: int) -> None:
+    part = BandMap("x", BandKernel(places, 3, 4, lags=3))
+    spikes = torch.randint(0, 2, (2, 9, places * 3)).float()
+    images = spikes.reshape(2, 9, places, 3).permute(0, 3, 1, 2)  # [samples, neurons of a place, steps, places]
+    padded = torch.nn.functional.pad(images, (WIDTH // 2, WIDTH // 2, 2, 0))
+    kernel = part.kernel.kernel.permute(0, 3, 1, 2).flip(2)  # [outputs, inputs, steps, the present last, places]
+    expected = torch.nn.functional.conv2d(padded, kernel, stride=(1, 2)).permute(0, 2, 3, 1).flatten(2)
+    assert part.outputs == expected.shape[2]
+    torch.testing.assert_close(part.apply_weight(part.weight, spikes), expected)
+    chosen = torch.randn(2, 9, part.outputs)
+    wanted = torch.autograd.grad((expected * chosen).sum(), part.kernel.kernel)
+    torch.testing.assert_close(
+        torch.autograd.grad((part.apply_weight(part.weight, spikes) * chosen).sum(), part.kernel.kernel), wanted
+    )
+
+
+def test_filters_stand_in_places_along_the_frequencies() -> None:
+    network = build(tiny_config(filters=[3, 4]), 10, 2)
+    assert [part.size for name, part in network.spiking() if name.startswith("s")] == [5 * 3, 3 * 4, 6]
+    assert network.linear("embed").inputs == 3 * 4
+
+
+def test_filters_without_the_patch_embedding_are_refused() -> None:
+    with pytest.raises(ConfigError, match="filters are the patch embedding's: leave them out, or set patch_embedding = true"):
+        tiny_config(filters=[3], patch_embedding=False)
 
 
 def test_the_model_is_causal() -> None:

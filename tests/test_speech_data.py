@@ -22,7 +22,7 @@ from neuro_deploy.netx import load_network, save_network
 from training.checkpoint import Checkpoint
 from training.config import Config, TrainSettings, load, parse
 from training.data import load_data, recordings
-from training.data.augmentation import add_background, augmentation, mask, mix, resize, shift
+from training.data.augmentation import add_background, augmentation, equalise, mask, mix, resize, shift
 from training.data_settings import AugmentSettings, SpeechCommandsData, SpokenDigitsData
 from training.deploy import Evaluator, describe, to_graph
 from training.lmuformer import build
@@ -158,6 +158,7 @@ ALL_VARIATIONS = {
     "stretch": 0.1,
     "warp": 0.1,
     "loudness": 2.0,
+    "equaliser": 1.5,
     "background": 0.5,
     "noise": 0.5,
     "mask_frames": 5,
@@ -208,6 +209,17 @@ def test_another_loudness_is_another_power_of_the_whole_sample() -> None:
     torch.testing.assert_close(change, change[:, :1, :1].expand_as(change), rtol=0, atol=1e-5)
     assert 1.9 < -change.min() < 2.001
     assert 1.9 < change.max() < 2.001
+
+
+def test_another_microphone_changes_neighbouring_bands_alike() -> None:
+    frames = torch.randn(200, 7, 41)
+    change = equalise(frames, 1.5, random()) - frames
+    assert torch.allclose(change, change[:, :1], atol=1e-5)  # the same at all times
+    assert change.abs().max() <= 1.5 + 1e-5
+    nodes = change[:, 0, ::10]
+    assert nodes.std() == pytest.approx(1.5 / 3**0.5, rel=0.05)
+    assert abs(torch.corrcoef(nodes[:, :2].T)[0, 1]) < 0.2
+    assert torch.allclose(change[:, 0, 5], (nodes[:, 0] + nodes[:, 1]) / 2, atol=1e-5)
 
 
 def test_a_background_is_steady_and_up_to_30_decibels_fainter_than_the_sample() -> None:

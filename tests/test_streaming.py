@@ -15,7 +15,13 @@ from training.streaming import SpikingStream
 
 Model = dict[str, object]
 
-MODELS: list[Model] = [{}, {"blocks": 2}, {"kernel": 1}, {"patch_embedding": False, "memory": False, "mixer": False}]
+MODELS: list[Model] = [
+    {},
+    {"blocks": 2},
+    {"kernel": 1},
+    {"filters": [3, 4]},
+    {"patch_embedding": False, "memory": False, "mixer": False},
+]
 """Enough for every kind of map, and sources with one reader, several and none."""
 
 

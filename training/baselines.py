@@ -1,5 +1,6 @@
 """What else is done with sequences, from torch, for comparison; called like :class:`training.network.Network`, without spikes."""
 
+import itertools
 import math
 
 import torch
@@ -68,6 +69,52 @@ class Transformer(nn.Module):
         values = self.embed(_over_channels(self.norm, frames))
         values = values + _positions(values.shape[1], values.shape[2]).to(values)
         return Output(self.readout(self.encoder(values).mean(1)), {}, None)
+
+
+class Separable(nn.Module):
+    """A depthwise and a pointwise convolution over time and bands, each with batch norm and ReLU; the input is added if it fits."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, dilation: int) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv2d(inputs, inputs, 3, (1, stride), (dilation, 1), (dilation, 1), inputs, bias=False)
+        self.pointwise = nn.Conv2d(inputs, outputs, 1, bias=False)
+        self.norms = nn.ModuleList([nn.BatchNorm2d(inputs), nn.BatchNorm2d(outputs)])
+        self.residual = inputs == outputs and stride == 1
+
+    def forward(self, values: Tensor) -> Tensor:
+        """[samples, inputs, steps, bands] -> [samples, outputs, steps, bands / stride]."""
+        mixed = self.norms[1](self.pointwise(torch.relu(self.norms[0](self.depthwise(values)))))
+        return torch.relu(values + mixed if self.residual else mixed)
+
+
+class SeparableCnn(nn.Module):
+    """Depthwise separable convolutions over time and bands (Zhang et al. 2017), residual and, later, dilated in time. Not causal.
+
+    Args:
+        config: a place in time and bands has a quarter of the LMUFormer's channels at first, half of them in the end.
+        inputs: channels of a frame, taken as neighbouring bands.
+        classes: size of the read-out.
+    """
+
+    def __init__(self, config: Config, inputs: int, classes: int) -> None:
+        super().__init__()
+        width = config.model.channels // 4
+        widths = (width, width + width // 2, 2 * width)
+        self.scale = nn.BatchNorm2d(1)
+        self.first = nn.Conv2d(1, width, 5, 2, 2, bias=False)
+        self.norm = nn.BatchNorm2d(width)
+        layers: list[nn.Module] = [Separable(width, width, 1, 1), Separable(width, width, 1, 1)]
+        for number, (narrow, wide) in enumerate(itertools.pairwise(widths)):
+            dilation = 2 ** (number + 1)
+            layers += [Separable(narrow, wide, 2, 1), Separable(wide, wide, 1, dilation), Separable(wide, wide, 1, dilation)]
+        self.layers = nn.Sequential(*layers)
+        self.dropout = nn.Dropout(0.2)
+        self.readout = nn.Linear(widths[-1], classes)
+
+    def forward(self, frames: Tensor, quantised: bool = False) -> Output:
+        """Run whole samples; see :meth:`training.dense_lmuformer.DenseLMUFormer.forward`."""
+        values = self.layers(torch.relu(self.norm(self.first(self.scale(frames[:, None])))))
+        return Output(self.readout(self.dropout(values.mean((2, 3)))), {}, None)
 
 
 def _over_channels(norm: nn.BatchNorm1d, frames: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Configurations: one TOML file a task, read into typed, checked, immutable settings."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import tomli
 from pydantic import BaseModel, Field, ValidationError, model_validator
@@ -33,6 +33,8 @@ class ModelSettings(Strict):
         memory_order: Legendre polynomials that describe the past of each of them.
         memory_length: theta, the window of the memory in steps.
         mixer_ratio: width of the channel mixer over ``channels``.
+        filters: neurons at each place along the frequencies, for each convolution of the patch embedding, which then read time and
+            bands: see :mod:`training.bands`. If not given there are three with ``channels`` neurons that read all bands.
         patch_embedding: False replaces the convolutions by one spiking projection of the input (ablation).
         residual_embedding: False leaves out the convolution with the residual connection (ablation).
         memory: False leaves out u and the Legendre memory (ablation).
@@ -47,11 +49,18 @@ class ModelSettings(Strict):
     memory_order: int = Field(default=16, ge=1, le=512)
     memory_length: int = Field(default=64, ge=1, le=4096)
     mixer_ratio: int = Field(default=4, ge=1, le=16)
+    filters: tuple[Annotated[int, Field(ge=1, le=4096)], ...] | None = Field(default=None, min_length=1, max_length=8)
     patch_embedding: bool = True
     residual_embedding: bool = True
     memory: bool = True
     mixer: bool = True
-    baseline: Literal["lmuformer", "transformer", "gru"] | None = None
+    baseline: Literal["lmuformer", "transformer", "gru", "cnn"] | None = None
+
+    @model_validator(mode="after")
+    def _filters(self) -> "ModelSettings":
+        if self.filters is not None and not self.patch_embedding:
+            raise ValueError("filters are the patch embedding's: leave them out, or set patch_embedding = true")
+        return self
 
 
 class NeuronSettings(Strict):

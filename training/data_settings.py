@@ -44,6 +44,7 @@ class AugmentSettings(Strict):
         stretch: largest share by which the speed of a recording changes, either way.
         warp: the same of its mel bands, as with a longer or shorter vocal tract.
         loudness: largest change of a recording's loudness, either way, in the frames' unit, the natural logarithm of a power.
+        equaliser: largest change of a mel band, either way, in the same unit, as by another microphone; neighbours change alike.
         background: probability that a steady noise is added, 0 to 30 decibels below the recording's mean power.
         noise: largest amplitude of uniform noise on the frames, in their unit.
         mask_frames: largest number of steps that are replaced by the recording's mean.
@@ -55,6 +56,7 @@ class AugmentSettings(Strict):
     stretch: float = Field(default=0.0, ge=0, le=0.5)
     warp: float = Field(default=0.0, ge=0, le=0.5)
     loudness: float = Field(default=0.0, ge=0, le=10)
+    equaliser: float = Field(default=0.0, ge=0, le=10)
     background: float = Field(default=0.0, ge=0, le=1)
     noise: float = Field(default=0.0, ge=0)
     mask_frames: int = Field(default=0, ge=0)

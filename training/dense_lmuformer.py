@@ -7,14 +7,17 @@ Only convolutions and memories look at the past. Each has a form for whole seque
 else is the same in both, and is written once.
 """
 
+import itertools
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from training.bands import BandKernel, places_after
 from training.config import Config
 from training.legendre import discretise, impulse_response
+from training.lmuformer import STAGES
 from training.network import Output
 from training.norm import normalise
 
@@ -33,10 +36,15 @@ class Convolution(nn.Module):
         self.kernel = kernel
         self.convolution = nn.Conv1d(inputs, outputs, kernel, bias=False)
 
+    @property
+    def weight(self) -> Tensor:
+        """[outputs, inputs, kernel], the present last."""
+        return self.convolution.weight
+
     def forward(self, values: Tensor) -> Tensor:
         """[samples, steps, inputs] -> [samples, steps, outputs]."""
         padded = functional.pad(values.transpose(1, 2), (self.kernel - 1, 0))
-        convolved: Tensor = self.convolution(padded)
+        convolved = functional.conv1d(padded, self.weight)
         return convolved.transpose(1, 2)
 
     def step(self, values: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -44,7 +52,20 @@ class Convolution(nn.Module):
         if state is None:
             state = values.new_zeros(*values.shape, self.kernel)
         state = torch.cat((state[:, :, 1:], values[:, :, None]), 2)
-        return state.flatten(1) @ self.convolution.weight.flatten(1).T, state
+        return state.flatten(1) @ self.weight.flatten(1).T, state
+
+
+class BandConvolution(Convolution):
+    """A causal convolution over time and bands; see :class:`training.bands.BandKernel`."""
+
+    def __init__(self, kernel: BandKernel) -> None:
+        nn.Module.__init__(self)
+        self.kernel, self.bands = kernel.lags, kernel
+
+    @property
+    def weight(self) -> Tensor:
+        """[outputs, inputs, kernel], the present last."""
+        return self.bands().permute(0, 2, 1).flip(2)  # type: ignore[no-any-return]
 
 
 class LegendreMemory(nn.Module):
@@ -89,9 +110,9 @@ Apply = Callable[[Temporal, Tensor], Tensor]
 class Embedding(nn.Module):
     """Convolution, ReLU, batch norm."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
+    def __init__(self, convolution: Convolution, outputs: int) -> None:
         super().__init__()
-        self.convolution = Convolution(inputs, outputs, kernel)
+        self.convolution = convolution
         self.norm = nn.BatchNorm1d(outputs)
 
     def run(self, values: Tensor, apply: Apply) -> Tensor:
@@ -161,10 +182,9 @@ class DenseLMUFormer(nn.Module):
         super().__init__()
         model = config.model
         channels, kernel = model.channels, model.kernel
-        stages = [(inputs, kernel), *[(channels, kernel)] * 3] if model.patch_embedding else [(inputs, 1)]
-        self.embedding = nn.ModuleList(Embedding(size, channels, lags) for size, lags in stages)
+        self.embedding = nn.ModuleList(_patch_embedding(config, inputs))
         residual = model.patch_embedding and model.residual_embedding
-        self.residual = Embedding(channels, channels, kernel) if residual else None
+        self.residual = _embedding(channels, channels, kernel) if residual else None
         blocks: list[nn.Module] = []
         for _ in range(model.blocks):
             blocks += [LmuBlock(config), *([Mixer(config)] if model.mixer else [])]
@@ -229,6 +249,26 @@ class DenseStream:
     def _apply(self, part: Temporal, values: Tensor) -> Tensor:
         result, self._states[part] = part.step(values, self._states.get(part))
         return result
+
+
+def _embedding(inputs: int, outputs: int, kernel: int) -> Embedding:
+    return Embedding(Convolution(inputs, outputs, kernel), outputs)
+
+
+def _patch_embedding(config: Config, inputs: int) -> list[Embedding]:
+    """The convolutions up to the one that writes into the stream."""
+    model = config.model
+    if not model.patch_embedding:
+        return [_embedding(inputs, model.channels, 1)]
+    if model.filters is None:
+        sizes = [inputs, *[model.channels] * (STAGES + 1)]
+        return [_embedding(before, after, model.kernel) for before, after in itertools.pairwise(sizes)]
+    stages, places, width = [], inputs, 1
+    for filters in model.filters:
+        kernel = BandKernel(places, width, filters, model.kernel)
+        stages.append(Embedding(BandConvolution(kernel), kernel.targets))
+        places, width = places_after(places), filters
+    return [*stages, _embedding(places * width, model.channels, model.kernel)]
 
 
 def _normalise(norm: nn.BatchNorm1d, values: Tensor) -> Tensor:

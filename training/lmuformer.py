@@ -1,24 +1,32 @@
 """The Spiking LMUFormer (Liu, Datta, Li, Beerel, ICLR 2024), causal, as maps and populations.
 
-Names: ``s0 s1 s2`` patch embedding, ``s3`` its residual convolution; for each block ``p`` its input, ``u`` what is written into the
-memory, ``m`` the spiking memory, ``h`` its output; ``a`` and ``b`` the channel mixer's two layers; ``z`` the head's input. With
-several blocks these carry the block's number, as in ``p0 u0 m0 h0 a0 b0 p1 ...``.
+Names: ``s0 s1 s2`` patch embedding (as many as ``model.filters`` has, if given), ``s3`` its residual convolution; for each block
+``p`` its input, ``u`` what is written into the memory, ``m`` the spiking memory, ``h`` its output; ``a`` and ``b`` the channel
+mixer's two layers; ``z`` the head's input. With several blocks these carry the block's number, as in ``p0 u0 m0 h0 a0 b0 p1 ...``.
 """
 
 import torch
 
+from training.bands import BandKernel, places_after
 from training.config import Config
 from training.legendre import impulse_response
-from training.network import Map, Memory, Network, Readout, Spiking
+from training.network import BandMap, Map, Memory, Network, Readout, Spiking
 from training.slayer import LIF
+
+STAGES = 3
+"""Convolutions of the patch embedding before the one that writes into the stream."""
 
 
 class _Builder:
-    """Collects maps and populations; ``stream`` lists the maps that the residual stream is the sum of so far."""
+    """Collects maps and populations; ``stream`` lists the maps that the residual stream is the sum of so far.
+
+    ``places`` has the places along the frequencies of those whose neurons stand in some.
+    """
 
     def __init__(self, config: Config, inputs: int) -> None:
         self.config = config
         self.sizes = {"input": inputs}
+        self.places = {"input": inputs}
         self.maps: dict[str, Map | Memory] = {}
         self.populations: dict[str, Spiking] = {}
         self.stream: list[str] = []
@@ -38,6 +46,14 @@ class _Builder:
         """A convolution over time and its population."""
         model = self.config.model
         return self.population(name, [self.map(f"{name}_conv", source, model.channels, model.kernel)], model.channels)
+
+    def bands(self, name: str, source: str, filters: int) -> str:
+        """A convolution over time and bands and its population, with so many neurons at each place along the frequencies."""
+        places = self.places[source]
+        kernel = BandKernel(places, self.sizes[source] // places, filters, self.config.model.kernel)
+        self.maps[f"{name}_conv"] = BandMap(source, kernel)
+        self.places[name] = places_after(places)
+        return self.population(name, [f"{name}_conv"], kernel.targets)
 
 
 def build(config: Config, inputs: int, classes: int) -> Network:
@@ -66,13 +82,15 @@ def _patch_embedding(builder: _Builder) -> None:
         builder.population("s0", [builder.map("s0_conv", "input", model.channels)], model.channels)
         builder.stream = [builder.map("embed", "s0", model.channels)]
         return
-    builder.convolution("s0", "input")
-    builder.convolution("s1", "s0")
-    builder.convolution("s2", "s1")
-    builder.stream = [builder.map("embed", "s2", model.channels, model.kernel)]
+    last = "input"
+    stages = (None,) * STAGES if model.filters is None else model.filters
+    for number, filters in enumerate(stages):
+        name = f"s{number}"
+        last = builder.convolution(name, last) if filters is None else builder.bands(name, last, filters)
+    builder.stream = [builder.map("embed", last, model.channels, model.kernel)]
     if model.residual_embedding:
-        builder.population("s3", list(builder.stream), model.channels)
-        builder.stream.append(builder.map("embed_residual", "s3", model.channels, model.kernel))
+        residual = builder.population(f"s{len(stages)}", list(builder.stream), model.channels)
+        builder.stream.append(builder.map("embed_residual", residual, model.channels, model.kernel))
 
 
 def _lmu(builder: _Builder, suffix: str) -> None:

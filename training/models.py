@@ -2,12 +2,12 @@
 
 from torch import nn
 
-from training.baselines import Gru, Transformer
+from training.baselines import Gru, SeparableCnn, Transformer
 from training.config import Config
 from training.dense_lmuformer import DenseLMUFormer
 from training.lmuformer import build
 
-BASELINES = {"lmuformer": DenseLMUFormer, "transformer": Transformer, "gru": Gru}
+BASELINES = {"lmuformer": DenseLMUFormer, "transformer": Transformer, "gru": Gru, "cnn": SeparableCnn}
 """By the name in ``model.baseline``."""
 
 

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from neuro_deploy.loihi.limits import STATE_MAX
+from training.bands import BandKernel
 from training.kernels import Filter, StackLags, Synapses
 from training.norm import affine, move, normalise
 from training.slayer import LIF, WEIGHT_MAX, WEIGHT_SCALE, compiled, quantise, round_even
@@ -69,6 +70,25 @@ class Map(nn.Module):
     def dense(self, weight: Tensor) -> Tensor:
         """The weights as [lags, outputs, inputs]."""
         return weight.reshape(self.outputs, self.lags, self.inputs).permute(1, 0, 2)
+
+
+class BandMap(Map):
+    """A convolution over time and bands: see :class:`training.bands.BandKernel`, whose weights these are.
+
+    Args:
+        source: the population whose spikes it reads, or ``"input"``.
+        kernel: the trained part.
+    """
+
+    def __init__(self, source: str, kernel: BandKernel) -> None:
+        nn.Module.__init__(self)
+        self.source, self.inputs, self.outputs, self.lags = source, kernel.sources, kernel.targets, kernel.lags
+        self.kernel, self.norm = kernel, None
+
+    @property
+    def weight(self) -> Tensor:  # type: ignore[override]
+        """[outputs, lags * inputs], zero where the kernel does not reach."""
+        return self.kernel().flatten(1)  # type: ignore[no-any-return]
 
 
 class Memory(nn.Module):

@@ -23,12 +23,17 @@ FAINTEST = 30 * math.log(10) / 10
 STEEPEST = 4.0
 """Largest difference of a background noise's lowest and highest band, either way; white noise rises about as much in mel bands."""
 
+NODES = 5
+"""Bands, from the lowest to the highest, for which a change by another microphone is drawn."""
+
 FLICKER = 0.5
 """Standard deviation of a steady noise's logarithmic power in one band and frame."""
 
 
 def augmentation(settings: AugmentSettings, classes: int) -> Augment:
-    """The variations that the settings ask for, in this order: mix, stretch and warp, loudness, background, shift, noise, masks.
+    """The variations that the settings ask for.
+
+    In this order: mix, stretch and warp, loudness, equaliser, background, shift, noise, masks.
 
     Args:
         settings: how much of each.
@@ -42,6 +47,8 @@ def augmentation(settings: AugmentSettings, classes: int) -> Augment:
             samples = resize(samples, settings.stretch, settings.warp, generator)
         if settings.loudness:
             samples = samples + settings.loudness * (2 * torch.rand(len(samples), 1, 1, generator=generator) - 1)
+        if settings.equaliser:
+            samples = equalise(samples, settings.equaliser, generator)
         if settings.background:
             samples = add_background(samples, settings.background, generator)
         if settings.shift:
@@ -98,6 +105,22 @@ def resize(samples: Tensor, stretch: float, warp: float, generator: torch.Genera
     maps[:, 0, 0], maps[:, 0, 2], maps[:, 1, 1] = 1 / height, 1 / height - 1, 1 / duration
     grid = functional.affine_grid(maps, [count, 1, *samples.shape[1:]], align_corners=True)
     return functional.grid_sample(samples[:, None], grid, padding_mode="border", align_corners=True)[:, 0]
+
+
+def equalise(samples: Tensor, largest: float, generator: torch.Generator) -> Tensor:
+    """Raise or lower each sample's bands as another microphone or room would: by random amounts in a few bands, linear between them.
+
+    As the linear FilterAugment (Nam, Kim and Park 2022), with its nodes equally spaced.
+
+    Args:
+        samples: [samples, steps, channels], logarithms of powers.
+        largest: change of a band, either way.
+        generator: of the random numbers.
+    """
+    count, _, channels = samples.shape
+    nodes = largest * (2 * torch.rand(count, 1, NODES, generator=generator) - 1)
+    gains: Tensor = functional.interpolate(nodes, channels, mode="linear", align_corners=True)
+    return samples + gains
 
 
 def add_background(samples: Tensor, probability: float, generator: torch.Generator) -> Tensor:
