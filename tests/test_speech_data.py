@@ -302,13 +302,13 @@ def test_labels_may_be_shares() -> None:
 
 
 def test_the_answers_of_a_teacher_are_a_share_of_what_is_learnt() -> None:
-    logits, answers = torch.randn(6, 3, generator=random(1)), torch.randn(6, 3, generator=random(2))
+    logits, answers = torch.randn(6, 3, generator=random(1)), torch.randn(6, 3, generator=random(2)).softmax(1)
     alone, half, whole = (
-        TrainSettings(epochs=1, quantised_epochs=0, teacher="t.pt", teacher_share=share) for share in (1e-9, 0.5, 1.0)
+        TrainSettings(epochs=1, quantised_epochs=0, teachers=("t.pt",), teacher_share=share) for share in (1e-9, 0.5, 1.0)
     )
     labels = float(objective(output(logits), LABELS, alone, 6))
     taught = float(objective(output(logits), LABELS, whole, 6, answers))
-    expected = -(answers.softmax(1) * logits.log_softmax(1)).sum(1).mean()
+    expected = -(answers * logits.log_softmax(1)).sum(1).mean()
     assert taught == pytest.approx(float(expected))
     assert labels == pytest.approx(float(objective(output(logits), LABELS, alone, 6, answers)), rel=1e-6)
     assert float(objective(output(logits), LABELS, half, 6, answers)) == pytest.approx((labels + taught) / 2)

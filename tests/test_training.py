@@ -1,7 +1,7 @@
 """The training loop: deterministic, resumable, and honest in its log."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -156,21 +156,37 @@ def test_a_start_of_another_architecture_is_refused(whole: Trainer, tmp_path: Pa
 
 def test_a_teacher_changes_what_is_learnt_and_not_itself(whole: Trainer, tmp_path: Path) -> None:
     best = whole.folder / "best.pt"
-    taught = Trainer(tiny_config(teacher=str(best), teacher_share=0.9), tmp_path)
+    taught = Trainer(tiny_config(teachers=[str(best)], teacher_share=0.9), tmp_path)
     taught.run(Progress())
     assert without_seconds(taught.history) != without_seconds(whole.history)
-    assert taught.teacher is not None
+    (teacher,) = taught.teachers
     weights = read(best).weights
-    assert all(torch.equal(value, weights[name]) for name, value in taught.teacher.state_dict().items())
+    assert all(torch.equal(value, weights[name]) for name, value in teacher.state_dict().items())
+
+
+def test_several_teachers_agree_on_the_mean_of_their_answers(whole: Trainer, tmp_path: Path) -> None:
+    best, other = whole.folder / "best.pt", tmp_path / "other.pt"
+    checkpoint = read(best)
+    halved = {name: value / 2 if value.is_floating_point() else value for name, value in checkpoint.weights.items()}
+    other.write_bytes(replace(checkpoint, weights=halved).to_bytes())
+    several, first, second = (
+        Trainer(tiny_config(teachers=[str(path) for path in paths], teacher_share=1.0), tmp_path)
+        for paths in ((best, other), (best,), (other,))
+    )
+    frames = torch.randint(0, 17, (3, several.data.steps, several.data.channels)).float()
+    answers = [trainer._taught(frames) for trainer in (several, first, second)]
+    assert answers[1] is not None
+    assert not torch.allclose(answers[1], answers[2])  # type: ignore[arg-type]
+    torch.testing.assert_close(answers[0], (answers[1] + answers[2]) / 2)  # type: ignore[operator]
 
 
 def test_a_teacher_of_something_else_is_refused(whole: Trainer, tmp_path: Path) -> None:
-    values = tiny_config(teacher=str(whole.folder / "best.pt"), teacher_share=0.5).model_dump()
+    values = tiny_config(teachers=[str(whole.folder / "best.pt")], teacher_share=0.5).model_dump()
     values["encoder"]["bits"] = 4
     with pytest.raises(ConfigError, match="has other classes, another encoder or another front end"):
         Trainer(parse(values, "the test"), tmp_path)
-    with pytest.raises(ConfigError, match="teacher and teacher_share belong together"):
-        tiny_config(teacher="t.pt")
+    with pytest.raises(ConfigError, match="teachers and teacher_share belong together"):
+        tiny_config(teachers=["t.pt"])
 
 
 def test_resume_needs_the_same_settings(whole: Trainer) -> None:

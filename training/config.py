@@ -97,8 +97,9 @@ class TrainSettings(Strict):
         average: share of itself that a running average of the weights keeps each step, as 0.998; the average is what is validated and
             deployed. The weights themselves if not given.
         start: checkpoint whose weights are gone on from; random ones if not given.
-        teacher: checkpoint of a model of the same task and encoder; its answers to the training samples are learnt beside the labels.
-        teacher_share: of its answers in what is learnt.
+        teachers: checkpoints of models of the same task and encoder; the mean of their answers to the training samples is learnt
+            beside the labels.
+        teacher_share: of these answers in what is learnt.
     """
 
     epochs: int = Field(ge=0)
@@ -114,7 +115,7 @@ class TrainSettings(Strict):
     rate_weight: float | None = Field(default=None, gt=0)
     average: float | None = Field(default=None, gt=0, lt=1)
     start: str | None = None
-    teacher: str | None = None
+    teachers: tuple[str, ...] | None = Field(default=None, min_length=1)
     teacher_share: float | None = Field(default=None, gt=0, le=1)
 
     @model_validator(mode="after")
@@ -130,9 +131,9 @@ class TrainSettings(Strict):
         return self
 
     @model_validator(mode="after")
-    def _teacher(self) -> "TrainSettings":
-        if (self.teacher is None) != (self.teacher_share is None):
-            raise ValueError("teacher and teacher_share belong together: give both or neither")
+    def _teachers(self) -> "TrainSettings":
+        if (self.teachers is None) != (self.teacher_share is None):
+            raise ValueError("teachers and teacher_share belong together: give both or neither")
         return self
 
 

@@ -68,8 +68,7 @@ class Trainer:
         self.device = distributed.device(device)
         given = (config, self.data.channels, self.data.classes)
         self.network = predecessors.start(*given).to(self.device)
-        teacher = predecessors.teacher(*given)
-        self.teacher = None if teacher is None else teacher.to(self.device)
+        self.teachers = nn.ModuleList(predecessors.teachers(*given)).to(self.device)
         self.optimizer = torch.optim.AdamW(_groups(self.network, self.settings.weight_decay))
         self.average = _average(self.network, self.settings.average)
         self.done = 0
@@ -228,8 +227,10 @@ class Trainer:
 
     @torch.no_grad()
     def _taught(self, frames: Tensor) -> Tensor | None:
-        """The teacher's logits, if there is one."""
-        return None if self.teacher is None else self.teacher(frames, quantised=True).logits
+        """The mean of the teachers' answers, if there are teachers."""
+        if not self.teachers:
+            return None
+        return torch.stack([teacher(frames, quantised=True).logits.softmax(1) for teacher in self.teachers]).mean(0)
 
     def _require_finite(self, what: str, values: Tensor) -> None:
         if torch.isfinite(values).all():

@@ -19,7 +19,7 @@ def objective(output: Output, labels: Tensor, settings: TrainSettings, samples: 
         labels: theirs, int64 [samples], or shares float32 [samples, classes].
         settings: label smoothing, and the rate term.
         samples: of the whole batch, all processes.
-        taught: the teacher's logits for these samples, if there is one.
+        taught: the teachers' answers to these samples, shares [samples, classes], if there are teachers.
     """
     # Without a sample the loss is of nothing: the other processes wait for this one's gradient.
     loss = _mistakes(output.logits, labels, settings, taught) * (len(labels) / samples) if len(labels) else output.logits.sum()
@@ -41,11 +41,11 @@ def rate_term(rate: Tensor, settings: TrainSettings) -> Tensor:
 
 
 def _mistakes(logits: Tensor, labels: Tensor, settings: TrainSettings, taught: Tensor | None) -> Tensor:
-    """Cross entropy with the labels, and in part with the teacher's answers (Hinton et al. 2015, at a temperature of 1)."""
+    """Cross entropy with the labels, and in part with the teachers' answers (Hinton et al. 2015, at a temperature of 1)."""
     loss = functional.cross_entropy(logits, labels, label_smoothing=settings.smoothing)
     if taught is None or settings.teacher_share is None:
         return loss
-    return loss + settings.teacher_share * (functional.cross_entropy(logits, taught.softmax(1)) - loss)
+    return loss + settings.teacher_share * (functional.cross_entropy(logits, taught) - loss)
 
 
 def mean_rate(spikes: Mapping[str, Tensor], samples: int) -> Tensor:

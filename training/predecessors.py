@@ -1,4 +1,4 @@
-"""Checkpoints that a training builds on: one whose weights it starts from, one whose answers it learns."""
+"""Checkpoints that a training builds on: one whose weights it starts from, others whose answers it learns."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,8 +35,8 @@ def start(config: Config, channels: int, classes: Sequence[str]) -> nn.Module:
     return model
 
 
-def teacher(config: Config, channels: int, classes: Sequence[str]) -> nn.Module | None:
-    """The model of ``train.teacher``, if there is one, which stays as it is.
+def teachers(config: Config, channels: int, classes: Sequence[str]) -> list[nn.Module]:
+    """The models of ``train.teachers``, which stay as they are.
 
     Args:
         config: the settings.
@@ -44,17 +44,18 @@ def teacher(config: Config, channels: int, classes: Sequence[str]) -> nn.Module 
         classes: of the data.
 
     Raises:
-        ConfigError: it was trained on something else.
-        ModelFileError: it is missing or damaged.
+        ConfigError: one was trained on something else.
+        ModelFileError: one is missing or damaged.
     """
-    path = config.train.teacher
-    if path is None:
-        return None
+    return [_teacher(path, config, channels, classes) for path in config.train.teachers or ()]
+
+
+def _teacher(path: str, config: Config, channels: int, classes: Sequence[str]) -> nn.Module:
     checkpoint = read(Path(path))
     taught = (checkpoint.classes, checkpoint.channels, checkpoint.config.encoder, checkpoint.config.front_end)
     if taught != (tuple(classes), channels, config.encoder, config.front_end):
         raise ConfigError(
-            f"config {config.name}: train.teacher = {path!r} has other classes, another encoder or another front end: "
-            "teach with a model that was trained on the same"
+            f"config {config.name}: train.teachers has {path!r}, which has other classes, another encoder or another front end: "
+            "teach with models that were trained on the same"
         )
     return checkpoint.model().requires_grad_(False)
