@@ -26,6 +26,12 @@ def test_every_combination_of_the_values(project: Path) -> None:
     assert found[0].config.train.batch == 256
 
 
+def test_a_value_may_be_a_list(project: Path) -> None:
+    found = sweep.combinations(load("tiny.toml"), ["model.filters=[4, 8], [6]", "train.rate=0.01,0.02,"], Path("runs"))
+    assert [c.config.model.filters for c in found] == [(4, 8), (4, 8), (6,), (6,)]
+    assert found[0].folder == Path("runs/tiny,model.filters=4-8,train.rate=0.01")
+
+
 @pytest.mark.parametrize(
     ("option", "message"),
     [
@@ -35,6 +41,7 @@ def test_every_combination_of_the_values(project: Path) -> None:
         ("train.rate", "train.rate = ''"),
         ("train.rate=0.1,-1", "train.rate = -1: input should be greater than 0"),
         ("train.rate=0.1,,0.2", "train.rate = ''"),
+        ("model.filters=[4, 0]", "model.filters.1 = 0: input should be greater than or equal to 1"),
         ("model.channels=many", "model.channels = 'many'"),
         ("train.batch=8", "train.batch is set twice"),
     ],

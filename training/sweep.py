@@ -105,8 +105,16 @@ def _values(config: Config, option: str, texts: Sequence[str]) -> dict[str, list
             raise ConfigError(f"{option} {text}: unknown key {key!r}: use KEY=VALUE,VALUE with one of {', '.join(known)}")
         if key in values:
             raise ConfigError(f"{option} {text}: {key} is set twice: give all its values in one {option}")
-        values[key] = [_value(item.strip()) for item in chosen.split(",")]
+        values[key] = _items(chosen)
     return values
+
+
+def _items(text: str) -> list[object]:
+    """Values as TOML has them between brackets, which may be lists themselves; or else each of them for itself."""
+    with suppress(tomli.TOMLDecodeError):
+        if items := list(tomli.loads(f"value = [{text}]")["value"]):
+            return items
+    return [_value(item.strip()) for item in text.split(",")]
 
 
 def _value(text: str) -> object:
@@ -125,8 +133,12 @@ def _combine(config: Config, chosen: Settings, runs: Path) -> Combination:
     checked = parse(values, f"{config.name} with --set")
     now = flat(checked.model_dump())
     settings = {key: now[key] for key in chosen}  # as they were understood: 1e-2 is 0.01
-    name = ",".join([config.name, *(f"{key}={value}" for key, value in settings.items())])
+    name = ",".join([config.name, *(f"{key}={_in_a_name(value)}" for key, value in settings.items())])
     return Combination(settings, checked, runs / name.replace("/", "-"))  # a path is a value, too
+
+
+def _in_a_name(value: object) -> str:
+    return "-".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def run(found: Sequence[Combination], jobs: int) -> Iterator[Result]:
