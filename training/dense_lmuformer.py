@@ -7,6 +7,7 @@ Only convolutions and memories look at the past. Each has a form for whole seque
 else is the same in both, and is written once.
 """
 
+import copy
 import itertools
 from collections.abc import Callable
 
@@ -66,6 +67,13 @@ class BandConvolution(Convolution):
     def weight(self) -> Tensor:
         """[outputs, inputs, kernel], the present last."""
         return self.bands().permute(0, 2, 1).flip(2)  # type: ignore[no-any-return]
+
+    def written_out(self) -> Convolution:
+        """The same with weights of its own."""
+        weight = self.weight
+        plain = Convolution(weight.shape[1], weight.shape[0], self.kernel).to(weight.device)
+        plain.convolution.weight = nn.Parameter(weight.detach().contiguous())
+        return plain
 
 
 class LegendreMemory(nn.Module):
@@ -224,7 +232,7 @@ class DenseStream:
     """
 
     def __init__(self, network: DenseLMUFormer) -> None:
-        self._network = network
+        self._network = _written_out(network)
         self._states: dict[Temporal, Tensor] = {}
         self._total, self._steps = torch.zeros(0), 0
 
@@ -249,6 +257,15 @@ class DenseStream:
     def _apply(self, part: Temporal, values: Tensor) -> Tensor:
         result, self._states[part] = part.step(values, self._states.get(part))
         return result
+
+
+def _written_out(network: DenseLMUFormer) -> DenseLMUFormer:
+    """A copy whose kernels over bands are written out once, and not at each step."""
+    found = copy.deepcopy(network)
+    for part in found.embedding:
+        if isinstance(part, Embedding) and isinstance(part.convolution, BandConvolution):
+            part.convolution = part.convolution.written_out()
+    return found
 
 
 def _embedding(inputs: int, outputs: int, kernel: int) -> Embedding:
