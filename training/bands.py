@@ -20,7 +20,7 @@ class BandKernel(nn.Module):
     """The trained kernel, [outputs, lags, WIDTH, inputs].
 
     Args:
-        places: of the source.
+        places: of the source, of which every ``STRIDE``-th has a place of the target.
         inputs: neurons of the source at each place.
         outputs: neurons of the target at each place.
         lags: steps that it reads, the present one and ``lags - 1`` past ones.
@@ -28,24 +28,20 @@ class BandKernel(nn.Module):
     Attributes:
         sources: neurons of the source.
         targets: neurons of the target.
+        places: of the target.
     """
 
     def __init__(self, places: int, inputs: int, outputs: int, lags: int) -> None:
         super().__init__()
-        kept = places_after(places)
-        self.sources, self.targets, self.lags = places * inputs, kept * outputs, lags
+        self.places = -(-places // STRIDE)
+        self.sources, self.targets, self.lags = places * inputs, self.places * outputs, lags
         bound = (lags * WIDTH * inputs) ** -0.5
         self.kernel = nn.Parameter(torch.empty(outputs, lags, WIDTH, inputs).uniform_(-bound, bound))
         # which of the kernel's places reads which place of the source for each place of the target
-        read = torch.arange(places)[None, :] - STRIDE * torch.arange(kept)[:, None] + WIDTH // 2
+        read = torch.arange(places)[None, :] - STRIDE * torch.arange(self.places)[:, None] + WIDTH // 2
         self.register_buffer("reach", (read == torch.arange(WIDTH)[:, None, None]).float(), persistent=False)
 
     def forward(self) -> Tensor:
         """The weights, [targets, lags, sources], the present first."""
         written = torch.einsum("olwi,wts->tolsi", self.kernel, self.reach)
         return written.reshape(self.targets, self.lags, self.sources)
-
-
-def places_after(places: int) -> int:
-    """Places of the target of a kernel."""
-    return -(-places // STRIDE)

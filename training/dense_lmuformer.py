@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.bands import BandKernel, places_after
+from training.bands import BandKernel
 from training.config import Config
 from training.legendre import discretise, impulse_response
 from training.lmuformer import STAGES
@@ -280,12 +280,12 @@ def _patch_embedding(config: Config, inputs: int) -> list[Embedding]:
     if model.filters is None:
         sizes = [inputs, *[model.channels] * (STAGES + 1)]
         return [_embedding(before, after, model.kernel) for before, after in itertools.pairwise(sizes)]
-    stages, places, width = [], inputs, 1
+    stages, places, size = [], inputs, inputs
     for filters in model.filters:
-        kernel = BandKernel(places, width, filters, model.kernel)
+        kernel = BandKernel(places, size // places, filters, model.kernel)
         stages.append(Embedding(BandConvolution(kernel), kernel.targets))
-        places, width = places_after(places), filters
-    return [*stages, _embedding(places * width, model.channels, model.kernel)]
+        places, size = kernel.places, kernel.targets
+    return [*stages, _embedding(size, model.channels, model.kernel)]
 
 
 def _normalise(norm: nn.BatchNorm1d, values: Tensor) -> Tensor:

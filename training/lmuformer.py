@@ -7,7 +7,7 @@ mixer's two layers; ``z`` the head's input. With several blocks these carry the 
 
 import torch
 
-from training.bands import BandKernel, places_after
+from training.bands import BandKernel
 from training.config import Config
 from training.legendre import impulse_response
 from training.network import BandMap, Map, Memory, Network, Readout, Spiking
@@ -52,7 +52,7 @@ class _Builder:
         places = self.places[source]
         kernel = BandKernel(places, self.sizes[source] // places, filters, self.config.model.kernel)
         self.maps[f"{name}_conv"] = BandMap(source, kernel)
-        self.places[name] = places_after(places)
+        self.places[name] = kernel.places
         return self.population(name, [f"{name}_conv"], kernel.targets)
 
 
