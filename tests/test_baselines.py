@@ -55,6 +55,11 @@ def test_causal_baselines_do_not_look_ahead(name: str) -> None:
     assert not torch.allclose(baseline(whole).logits, baseline(changed).logits)
 
 
+@pytest.mark.parametrize("name", BASELINES)
+def test_a_baseline_may_be_as_narrow_as_the_spiking_model(name: str) -> None:
+    assert model(name, channels=1)(torch.randn(2, STEPS, CHANNELS)).logits.shape == (2, CLASSES)
+
+
 def test_the_transformer_knows_the_order() -> None:
     torch.manual_seed(0)
     whole, baseline = torch.randn(4, STEPS, CHANNELS), model("transformer")

@@ -98,7 +98,7 @@ class SeparableCnn(nn.Module):
 
     def __init__(self, config: Config, inputs: int, classes: int) -> None:
         super().__init__()
-        width = config.model.channels // 4
+        width = max(1, config.model.channels // 4)
         widths = (width, width + width // 2, 2 * width)
         self.scale = nn.BatchNorm2d(1)
         self.first = nn.Conv2d(1, width, 5, 2, 2, bias=False)
