@@ -18,8 +18,8 @@ from rich.console import Console
 
 from benchmarks.measure import Settings
 from benchmarks.tables import show
-from neuro_deploy import machine
 from neuro_deploy.files import write_atomically
+from neuro_deploy.measure import machine
 
 RESULTS = Path(__file__).parent / "results"
 

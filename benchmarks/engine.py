@@ -27,14 +27,14 @@ from neuro_deploy.backends import Backend
 from neuro_deploy.backends.common import prepare
 from neuro_deploy.backends.fast import FastBackend
 from neuro_deploy.backends.integer import IntegerBackend
-from neuro_deploy.counts import count
 from neuro_deploy.engine.plan import LayerPlan
 from neuro_deploy.engine.rows import Rows
-from neuro_deploy.inputs import encode
+from neuro_deploy.ir.inputs import encode
+from neuro_deploy.ir.trace import Trace
+from neuro_deploy.measure.counts import count
 from neuro_deploy.netx import load_network
-from neuro_deploy.trace import Trace
-from training.config import parse
-from training.data import load_data
+from neuro_deploy.training.config import parse
+from neuro_deploy.training.data import load_data
 
 STATE_BYTES = 2 * (4 + 8 + 8) + 1
 """Of a neuron's update: sum, current and voltage read and written, the spike written."""

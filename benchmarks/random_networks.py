@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from neuro_deploy.lowering import lower
 from neuro_deploy.netx import Network, load_network, save_network
-from training.checkpoint import Checkpoint
-from training.config import parse
-from training.deploy import describe, to_graph
-from training.lmuformer import build
+from neuro_deploy.training.checkpoint import Checkpoint
+from neuro_deploy.training.config import parse
+from neuro_deploy.training.deploy import describe, to_graph
+from neuro_deploy.training.models.lmuformer import build
 
 BITS = 5
 CLASSES = 10
@@ -26,7 +26,7 @@ def make(folder: Path, *, steps: int = 64, drive: float = 0.0, **model: Any) -> 
         folder: where its files go.
         steps: T.
         drive: added to every neuron's normalised input, in thresholds: it fires the more, the higher this is.
-        model: sizes, see :class:`training.config.ModelSettings`.
+        model: sizes, see :class:`neuro_deploy.training.config.ModelSettings`.
     """
     settings: dict[str, object] = {
         "name": "random",

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro_deploy.backends import Backend
-from neuro_deploy.chain import Chain
-from neuro_deploy.counts import count
-from neuro_deploy.inputs import encode
+from neuro_deploy.ir.chain import Chain
+from neuro_deploy.ir.inputs import encode
+from neuro_deploy.ir.trace import Trace
+from neuro_deploy.measure.counts import count
 from neuro_deploy.netx import Network, load_network
-from neuro_deploy.trace import Trace
-from training import config
-from training.data import load_data
+from neuro_deploy.training import config
+from neuro_deploy.training.data import load_data
 
 
 def load(model: Path) -> tuple[Network, NDArray[np.int32], NDArray[np.int64]]:
@@ -44,7 +44,7 @@ def facts(network: Network) -> dict[str, int | str]:
 
 
 def synaptic_events(trace: Trace, chain: Chain) -> int:
-    """Counted synaptic operations of a trace, relays included; see :mod:`neuro_deploy.counts`."""
+    """Counted synaptic operations of a trace, relays included; see :mod:`neuro_deploy.measure.counts`."""
     counts = count(trace, chain).totals
     return (counts.compute_synops or 0) + (counts.relay_synops or 0)
 

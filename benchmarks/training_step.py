@@ -13,12 +13,12 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.measure import Comparison, Section, Settings, alternate, longer, require, seconds
 from neuro_deploy.netx import load_network
-from training import config, kernels
-from training.checkpoint import read
-from training.data import load_data
-from training.evaluation import encoded
-from training.network import Network, Output
-from training.slayer import LIF, Neuron
+from neuro_deploy.training import config, kernels
+from neuro_deploy.training.checkpoint import read
+from neuro_deploy.training.data import load_data
+from neuro_deploy.training.evaluation import encoded
+from neuro_deploy.training.models.network import Network, Output
+from neuro_deploy.training.models.slayer import LIF, Neuron
 
 BATCH = 64
 

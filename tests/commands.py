@@ -12,6 +12,12 @@ import pytest
 import torch
 
 from neuro_deploy import cli
+from neuro_deploy.backends.integer import IntegerBackend
+from neuro_deploy.ir.inputs import encode
+from neuro_deploy.ir.trace import Trace
+from neuro_deploy.netx import load_network
+from neuro_deploy.training.config import load
+from neuro_deploy.training.data import load_data
 
 CONFIG = """
 [data]
@@ -75,3 +81,17 @@ def inside(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.chdir(before)
+
+
+class Lava(IntegerBackend):
+    """In Lava's place where it is not what is tested; it needs seconds to start."""
+
+    def __init__(self, time_limit: float, fused: bool = False) -> None:
+        self.name = "lava-fused" if fused else "lava"
+
+
+def reference(samples: int) -> Trace:
+    """The trace of the first test samples, without the command line."""
+    network = load_network(Path(MODEL))
+    test = load_data(load("tiny.toml").data).test
+    return IntegerBackend().run(network, encode(test.samples[:samples], network.manifest.input), test.labels[:samples])

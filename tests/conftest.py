@@ -8,8 +8,8 @@ import pytest
 from hypothesis import settings
 
 from neuro_deploy.datasets.store import data_root
-from training.config import load
-from training.data import Data, load_data
+from neuro_deploy.training.config import load
+from neuro_deploy.training.data import Data, load_data
 
 # A time limit for one example fails by chance on a busy machine; pytest-timeout ends a test that hangs.
 settings.register_profile("shared", deadline=None)

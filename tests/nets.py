@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro_deploy.graph import INPUT, Graph, Population, Projection
+from neuro_deploy.ir.graph import INPUT, Graph, Population, Projection
 from neuro_deploy.lowering import lower
 from neuro_deploy.netx import Description, Network, load_network, save_network
 

@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 
 from neuro_deploy.backends import create
 from neuro_deploy.backends.torch import TorchBackend
-from neuro_deploy.check import Comparison, compare
-from neuro_deploy.inputs import encode
+from neuro_deploy.ir.inputs import encode
+from neuro_deploy.ir.trace import Trace
 from neuro_deploy.loihi import rules
 from neuro_deploy.netx import Network
-from neuro_deploy.trace import Trace
-from training.checkpoint import read
-from training.config import load
-from training.data import Data
-from training.deploy import load_evaluator
-from training.evaluation import evaluate
+from neuro_deploy.training.checkpoint import read
+from neuro_deploy.training.config import load
+from neuro_deploy.training.data import Data
+from neuro_deploy.training.deploy import load_evaluator
+from neuro_deploy.training.evaluation import evaluate
+from neuro_deploy.verify.check import Comparison, compare
 
 every = pytest.mark.parametrize("name", ["digits", "speech_commands_12"])
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from neuro_deploy.errors import ConfigError, ModelFileError
-from training.config import Config, parse
-from training.models import build_model
-from training.network import Network
+from neuro_deploy.training.config import Config, parse
+from neuro_deploy.training.models.network import Network
+from neuro_deploy.training.models.registry import build_model
 
 CHECKPOINT_FORMAT = 1
 

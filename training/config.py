@@ -7,8 +7,8 @@ import tomli
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from neuro_deploy.errors import ConfigError
-from neuro_deploy.manifest import FrontEndSpec
-from training.data_settings import DataSettings, RecordedData, Strict
+from neuro_deploy.ir.manifest import FrontEndSpec
+from neuro_deploy.training.data_settings import DataSettings, RecordedData, Strict
 
 CONFIGS = Path(__file__).parent / "configs"
 """Folder of the configurations that come with the project."""
@@ -34,12 +34,14 @@ class ModelSettings(Strict):
         memory_length: theta, the window of the memory in steps.
         mixer_ratio: width of the channel mixer over ``channels``.
         filters: neurons at each place along the frequencies, for each convolution of the patch embedding, which then read time and
-            bands: see :mod:`training.bands`. If not given there are three with ``channels`` neurons that read all bands.
+            bands: see :mod:`neuro_deploy.training.models.bands`. If not given there are three with ``channels`` neurons that
+            read all bands.
         patch_embedding: False replaces the convolutions by one spiking projection of the input (ablation).
         residual_embedding: False leaves out the convolution with the residual connection (ablation).
         memory: False leaves out u and the Legendre memory (ablation).
         mixer: False leaves out the channel mixers (ablation).
-        baseline: what is trained in its place, without spikes and of about its size, to compare with: see :mod:`training.models`.
+        baseline: what is trained in its place, without spikes and of about its size, to compare with: see
+            :mod:`neuro_deploy.training.models.registry`.
     """
 
     channels: int = Field(default=64, ge=1, le=4096)

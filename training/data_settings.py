@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
-from neuro_deploy.manifest import FrontEndSpec
+from neuro_deploy.ir.manifest import FrontEndSpec
 
 
 class Strict(BaseModel):
@@ -37,7 +37,7 @@ class DigitsData(Strict):
 
 
 class AugmentSettings(Strict):
-    """Random variations of training recordings, see :mod:`training.data.augmentation`; 0 switches one off.
+    """Random variations of training recordings, see :mod:`neuro_deploy.training.data.augmentation`; 0 switches one off.
 
     Attributes:
         shift: steps that a recording is moved by, either way.

@@ -1,7 +1,8 @@
 """Several processes that train one network on parts of each batch, started by torchrun; with one process everything here is a no-op.
 
 Each process computes the gradient of its own samples. Summed over the processes this is the gradient of the whole batch, as long as
-what mixes samples, batch norm, mixes those of all processes: :mod:`training.norm`. So the number of processes changes only the order
+what mixes samples, batch norm, mixes those of all processes: :mod:`neuro_deploy.training.models.norm`. So the number of
+processes changes only the order
 in which floats are added.
 """
 

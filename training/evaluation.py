@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from neuro_deploy.inputs import encode
-from neuro_deploy.manifest import InputSpec
-from training.config import Config
-from training.data import Split
+from neuro_deploy.ir.inputs import encode
+from neuro_deploy.ir.manifest import InputSpec
+from neuro_deploy.training.config import Config
+from neuro_deploy.training.data import Split
 
 BATCH = 256
 """Samples of one pass; bounds its memory."""

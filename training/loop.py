@@ -14,13 +14,13 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn  # type: i
 
 from neuro_deploy.errors import ConfigError, ModelFileError
 from neuro_deploy.files import Content, write_atomically
-from training import distributed, predecessors
-from training.checkpoint import Checkpoint, load_dict
-from training.config import Config, TrainSettings
-from training.data import Data, Watch, load_data, unwatched
-from training.evaluation import encoded, encoder, evaluate
-from training.log import Epoch, write_log
-from training.loss import objective, rate_term, right_answers
+from neuro_deploy.training import distributed, predecessors
+from neuro_deploy.training.checkpoint import Checkpoint, load_dict
+from neuro_deploy.training.config import Config, TrainSettings
+from neuro_deploy.training.data import Data, Watch, load_data, unwatched
+from neuro_deploy.training.evaluation import encoded, encoder, evaluate
+from neuro_deploy.training.log import Epoch, write_log
+from neuro_deploy.training.loss import objective, rate_term, right_answers
 
 WARM_UP = 0.1
 """Share of each phase in which the learning rate rises."""
@@ -44,7 +44,8 @@ class Trainer:
     The best is the one with the smallest loss of the deployed integers on the validation split: on a hundred samples the accuracy of
     neighbouring epochs differs by chance.
 
-    In each of several processes (:mod:`training.distributed`) there is one; all of them go through the same states, and the first
+    In each of several processes (:mod:`neuro_deploy.training.distributed`) there is one; all of them go through the same
+    states, and the first
     writes the files.
 
     Args:

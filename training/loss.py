@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training import distributed
-from training.config import TrainSettings
-from training.network import Output
+from neuro_deploy.training import distributed
+from neuro_deploy.training.config import TrainSettings
+from neuro_deploy.training.models.network import Output
 
 
 def objective(output: Output, labels: Tensor, settings: TrainSettings, samples: int, taught: Tensor | None = None) -> Tensor:

@@ -6,9 +6,9 @@ from pathlib import Path
 from torch import nn
 
 from neuro_deploy.errors import ConfigError
-from training.checkpoint import read
-from training.config import Config
-from training.models import build_model
+from neuro_deploy.training.checkpoint import read
+from neuro_deploy.training.config import Config
+from neuro_deploy.training.models.registry import build_model
 
 
 def start(config: Config, channels: int, classes: Sequence[str]) -> nn.Module:

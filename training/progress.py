@@ -5,8 +5,8 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from training.log import Epoch
-from training.loop import Progress as Hooks
+from neuro_deploy.training.log import Epoch
+from neuro_deploy.training.loop import Progress as Hooks
 
 
 class TrainingProgress:

@@ -19,9 +19,9 @@ from joblib import Parallel, delayed
 
 from neuro_deploy.errors import ConfigError
 from neuro_deploy.files import write_atomically
-from training.config import Config, flat, known_keys, parse
-from training.loop import Progress, Trainer
-from training.models import parameters
+from neuro_deploy.training.config import Config, flat, known_keys, parse
+from neuro_deploy.training.loop import Progress, Trainer
+from neuro_deploy.training.models.registry import parameters
 
 RESULT_FORMAT = 1
 

@@ -8,7 +8,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from neuro_deploy.manifest import FrontEndSpec
+from neuro_deploy.ir.manifest import FrontEndSpec
 
 SILENCE = 2.0**-15
 """A magnitude below the last bit of 16 is silence."""

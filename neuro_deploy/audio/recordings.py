@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from neuro_deploy.audio.front_end import FrontEnd
 from neuro_deploy.errors import InputError
-from neuro_deploy.manifest import FrontEndSpec
+from neuro_deploy.ir.manifest import FrontEndSpec
 
 BLOCK = 1 << 15
 """Samples that are read at once."""

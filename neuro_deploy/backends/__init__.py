@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from neuro_deploy.backends.torch import Evaluate
+    from neuro_deploy.ir.trace import Trace
     from neuro_deploy.netx import Network
-    from neuro_deploy.trace import Trace
 
 __all__ = ["BACKENDS", "Backend", "Entry", "Options", "create", "find"]
 
@@ -33,7 +33,7 @@ class Backend(Protocol):
 
         Args:
             network: NetX file, manifest and checkpoint.
-            encoded: int32 [samples, T, channels], see :func:`neuro_deploy.inputs.encode`.
+            encoded: int32 [samples, T, channels], see :func:`neuro_deploy.ir.inputs.encode`.
             labels: int64 [samples].
 
         Raises:

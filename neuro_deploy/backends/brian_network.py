@@ -18,8 +18,8 @@ from brian2_loihi import (
 )
 from numpy.typing import NDArray
 
-from neuro_deploy.chain import Chain, Layer
 from neuro_deploy.errors import BackendError
+from neuro_deploy.ir.chain import Chain, Layer
 
 _MIXED = 1
 """Sign mode of weights of both signs."""

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro_deploy.chain import Chain
 from neuro_deploy.errors import InputError
-from neuro_deploy.inputs import inject
+from neuro_deploy.ir.chain import Chain
+from neuro_deploy.ir.inputs import inject
+from neuro_deploy.ir.trace import Trace
 from neuro_deploy.netx import Network
-from neuro_deploy.trace import Trace
 
 
 def prepare(network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int64]) -> NDArray[np.int32]:

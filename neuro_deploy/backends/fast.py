@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from neuro_deploy.backends.common import prepare, recorded, records
 from neuro_deploy.backends.integer import IntegerBackend
-from neuro_deploy.chain import Chain
 from neuro_deploy.errors import BackendError
+from neuro_deploy.ir.chain import Chain
+from neuro_deploy.ir.trace import Trace
 from neuro_deploy.netx import Network
-from neuro_deploy.trace import Trace
 
 _Run = Callable[[NDArray[np.int32], tuple[NDArray[np.uint8], ...], NDArray[np.int64]], None]
 """Fills spikes [samples, steps, neurons] of each layer and voltages [samples, neurons] from injected samples."""

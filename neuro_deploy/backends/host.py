@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro_deploy.energy.counters import Stop, cpu_energy, gpu_energy
-from neuro_deploy.quantity import Quantity
+from neuro_deploy.measure.energy.counters import Stop, cpu_energy, gpu_energy
+from neuro_deploy.measure.quantity import Quantity
 
 BATCH = 256
 """Samples that run at once in the batch mode."""

@@ -6,16 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro_deploy.backends.common import prepare, recorded, records
+from neuro_deploy.ir.semantics import run_chain
+from neuro_deploy.ir.trace import Trace
 from neuro_deploy.netx import Network
-from neuro_deploy.semantics import run_chain
-from neuro_deploy.trace import Trace
 
 _MEMORY = 256 * 2**20
 """Bytes that the sums of one batch may take; with their copies about four times as much."""
 
 
 class IntegerBackend:
-    """Runs the chain as :mod:`neuro_deploy.semantics` defines it, every sample from rest."""
+    """Runs the chain as :mod:`neuro_deploy.ir.semantics` defines it, every sample from rest."""
 
     name = "integer"
 

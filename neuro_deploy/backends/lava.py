@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from neuro_deploy.backends.common import prepare, recorded
 from neuro_deploy.backends.job import DONE, ERROR, Job, Way
 from neuro_deploy.errors import BackendError
+from neuro_deploy.ir.trace import Trace
 from neuro_deploy.netx import Network
-from neuro_deploy.trace import Trace
 
 _COMMAND = (sys.executable, "-m", "neuro_deploy.backends.lava_worker")
 

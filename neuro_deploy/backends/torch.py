@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro_deploy.backends.common import prepare
+from neuro_deploy.ir.trace import Trace
 from neuro_deploy.netx import Network
-from neuro_deploy.trace import Trace
 
 Evaluate = Callable[[NDArray[np.int32]], tuple[Mapping[str, NDArray[np.uint8]], NDArray[np.int64]]]
 """Encoded samples [samples, T, channels] -> spikes by population [samples, T, neurons], read-out voltages [samples, classes]."""

@@ -4,10 +4,9 @@ The verbs import everything else inside themselves: torch and SLAYER need second
 """
 
 import sys
-from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -33,19 +32,6 @@ MODELS = Path("netx_models")
 def complain(message: str) -> None:
     """Say on standard error, in one line, what is wrong."""
     print("error:", " ".join(message.splitlines()), file=sys.stderr)
-
-
-def watch_frames(frames: Iterable[Any], total: int) -> Iterator[Any]:
-    """Hand on the frames of recordings as they are computed, and show how far they are on standard error.
-
-    A terminal gets a bar, anything else one line.
-    """
-    from rich.progress import track
-
-    errors = Console(stderr=True)
-    if not errors.is_terminal:
-        errors.print(f"computing the frames of {total:,} recordings ...", highlight=False)
-    yield from track(frames, "computing frames", total, console=errors, transient=True, disable=not errors.is_terminal)
 
 
 ConfigName = Annotated[

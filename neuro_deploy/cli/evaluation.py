@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neuro_deploy.cli.common import console, watch_frames
+from neuro_deploy.cli.common import console
+from neuro_deploy.workbench.progress import watch_frames
 
 if TYPE_CHECKING:
     from neuro_deploy.report.figures.merit import Point
@@ -29,8 +30,8 @@ def evaluate(
     from neuro_deploy.report.figures.merit import tradeoff
     from neuro_deploy.report.figures.style import svg
     from neuro_deploy.report.tables import merit_table
-    from training.assessment import assess
-    from training.checkpoint import read
+    from neuro_deploy.training.checkpoint import read
+    from neuro_deploy.workbench.assessment import assess
 
     checkpoints = [(run, read(run / "best.pt" if run.is_dir() else run)) for run in runs]
     found = []

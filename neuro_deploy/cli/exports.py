@@ -17,9 +17,9 @@ def export(
     from neuro_deploy.lowering import lower
     from neuro_deploy.netx import save_network
     from neuro_deploy.report.tables import chain_table
-    from training.checkpoint import read
-    from training.config import load, require_same
-    from training.deploy import describe, to_graph
+    from neuro_deploy.training.checkpoint import read
+    from neuro_deploy.training.config import load, require_same
+    from neuro_deploy.training.deploy import describe, to_graph
 
     settings = load(config)
     source = checkpoint or RUNS / settings.name / "best.pt"

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neuro_deploy.cli.common import ModelPath, complain, console
-from neuro_deploy.cli.workbench import load_model
 from neuro_deploy.errors import ConfigError, InputError
 from neuro_deploy.recognition import STREAM
+from neuro_deploy.workbench.bench import load_model
 
 if TYPE_CHECKING:
     from neuro_deploy.recognition.answers import Answer

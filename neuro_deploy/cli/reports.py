@@ -8,12 +8,12 @@ import typer
 
 from neuro_deploy.cli.common import MODELS, RUNS, ConfigName, console
 from neuro_deploy.cli.simulations import BrianSamples, LavaSamples, TimeLimit, run_all
-from neuro_deploy.cli.workbench import Workbench
+from neuro_deploy.workbench.bench import Workbench
 
 if TYPE_CHECKING:
     from neuro_deploy.report.collect import Subject
     from neuro_deploy.report.model import Backend
-    from neuro_deploy.simulation import Simulation
+    from neuro_deploy.verify.simulation import Simulation
 
 SIMULATION = "simulation.json"
 """What a simulation leaves in runs/CONFIG."""
@@ -34,14 +34,14 @@ def report(
 
     Shows the training log too. The last simulation is used if it is of the same network and samples; otherwise all backends run.
     """
-    from neuro_deploy.energy.tables import load_table, names
+    from neuro_deploy.measure.energy.tables import load_table, names
     from neuro_deploy.report.collect import collect
     from neuro_deploy.report.store import save
     from neuro_deploy.report.tables import training_table
     from neuro_deploy.report.terminal import report_tables
-    from neuro_deploy.simulation import save_result
-    from training.config import load
-    from training.log import read_log
+    from neuro_deploy.training.config import load
+    from neuro_deploy.training.log import read_log
+    from neuro_deploy.verify.simulation import save_result
 
     name = load(config).name
     if log := read_log(RUNS / name):
@@ -85,8 +85,8 @@ def compare(
 def _subject(workbench: Workbench, number: int) -> "Subject":
     """The network with its first samples and its memories."""
     from neuro_deploy.report.collect import Response, Subject
-    from training.checkpoint import read
-    from training.deploy import memories
+    from neuro_deploy.training.checkpoint import read
+    from neuro_deploy.training.deploy import memories
 
     checkpoint = read(workbench.network.require_checkpoint())
     samples, labels = workbench.first(number)
@@ -126,8 +126,8 @@ def _last(workbench: Workbench, number: int) -> "Simulation | None":
     Raises:
         ModelFileError: there is a file, and it is no simulation.
     """
-    from neuro_deploy.inputs import fingerprint
-    from neuro_deploy.simulation import load_result
+    from neuro_deploy.ir.inputs import fingerprint
+    from neuro_deploy.verify.simulation import load_result
 
     path = RUNS / workbench.network.manifest.config / SIMULATION
     if not path.exists():

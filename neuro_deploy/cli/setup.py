@@ -7,8 +7,8 @@ from neuro_deploy.cli.common import MODELS, console
 
 def doctor() -> None:
     """Say what of the set-up is present and whether Lava computes what it should; exit code 1 if something is amiss."""
-    from neuro_deploy.doctor import examine
     from neuro_deploy.report.tables import findings_table
+    from neuro_deploy.workbench.doctor import examine
 
     findings = examine(MODELS)
     console.print(findings_table(findings))

@@ -10,8 +10,8 @@ from neuro_deploy import extras
 from neuro_deploy.backends import BACKENDS, find
 from neuro_deploy.backends.host import HOSTS
 from neuro_deploy.cli.common import RUNS, Cluster, Jobs, ModelPath, console
-from neuro_deploy.cli.workbench import Workbench
 from neuro_deploy.errors import ConfigError
+from neuro_deploy.workbench.bench import Workbench
 
 NAMES = (*BACKENDS, *HOSTS)
 """Everything that --backend takes."""
@@ -40,9 +40,9 @@ def simulate(
     Without --backend the result is also written to runs/CONFIG/simulation.json; exit code 1 if one spike differs. torch-cpu and
     torch-gpu time the models in torch instead, with and without spikes.
     """
-    from neuro_deploy.parallel import workers
     from neuro_deploy.report.tables import simulation_tables
-    from neuro_deploy.simulation import save_result
+    from neuro_deploy.verify.parallel import workers
+    from neuro_deploy.verify.simulation import save_result
 
     few = {"lava": lava_samples, "sanafe": lava_samples, "brian2loihi": brian_samples}
     if fused and backend != "lava":
@@ -90,7 +90,7 @@ def _run_one(
 ) -> None:
     """One backend: its row of the table, and its spikes in a file."""
     from neuro_deploy.report.tables import backends_table
-    from neuro_deploy.simulation import run_backend, save_trace, summarise
+    from neuro_deploy.verify.simulation import run_backend, save_trace, summarise
 
     workbench = Workbench(model, time_limit)
     number = samples or few.get(name, len(workbench.labels))
@@ -121,7 +121,7 @@ def run_all(
     model: Path, samples: int | None, few: Mapping[str, int], time_limit: float, unquantised: bool, parts: int = 1
 ) -> tuple[Workbench, Any]:
     """All backends on the samples, those that need seconds for each on the first few."""
-    from neuro_deploy.simulation import simulate as run
+    from neuro_deploy.verify.simulation import simulate as run
 
     workbench = Workbench(model, time_limit)
     workbench.network.require_checkpoint()  # before the reference takes its minutes
@@ -151,9 +151,9 @@ def _checked() -> list[str]:
 
 def _unquantised_accuracy(workbench: Workbench, number: int) -> float:
     """Accuracy of the checkpoint with real-valued weights on the same samples."""
-    from training.checkpoint import read
-    from training.data import Split
-    from training.evaluation import evaluate
+    from neuro_deploy.training.checkpoint import read
+    from neuro_deploy.training.data import Split
+    from neuro_deploy.training.evaluation import evaluate
 
     network = read(workbench.network.checkpoint).network()
     return evaluate(network, Split(*workbench.first(number)), workbench.network.manifest.input, quantised=False).accuracy

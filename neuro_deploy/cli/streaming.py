@@ -6,10 +6,10 @@ import typer
 
 from neuro_deploy.backends import BACKENDS, find
 from neuro_deploy.cli.common import RUNS, ModelPath, console
-from neuro_deploy.cli.workbench import Workbench
+from neuro_deploy.workbench.bench import Workbench
 
 if TYPE_CHECKING:
-    from neuro_deploy.streaming import Streaming
+    from neuro_deploy.recognition.anytime import Streaming
 
 
 def stream(
@@ -23,8 +23,8 @@ def stream(
     shown: none is chosen by the test set. Writes runs/CONFIG/streaming.json and a figure, streaming.svg.
     """
     from neuro_deploy.files import write_all_atomically
+    from neuro_deploy.recognition.anytime import to_json
     from neuro_deploy.report.tables import streaming_tables
-    from neuro_deploy.streaming import to_json
 
     find(backend, BACKENDS)
     result = _measure(Workbench(model), backend, samples)
@@ -39,17 +39,17 @@ def stream(
 def _measure(workbench: Workbench, backend: str, samples: int | None) -> "Streaming":
     import numpy as np
 
-    from neuro_deploy import streaming
-    from neuro_deploy.inputs import fingerprint
+    from neuro_deploy.ir.inputs import fingerprint
+    from neuro_deploy.recognition import anytime
     from neuro_deploy.recognition.answers import logit_voltage
 
     network, number = workbench.network, samples or len(workbench.labels)
     logit, data = logit_voltage(network), workbench.first(number)
     own = workbench.own_steps(number)
     console.print(f"{backend}: {number} samples ...", style="dim")
-    voltages, (_, labels) = streaming.hear(network, workbench.backend(backend), *data), data
+    voltages, (_, labels) = anytime.hear(network, workbench.backend(backend), *data), data
     steps = network.manifest.steps
-    return streaming.Streaming(
+    return anytime.Streaming(
         config=network.manifest.config,
         net_sha256=network.manifest.sha256.net,
         data_sha256=fingerprint(*data),
@@ -57,9 +57,9 @@ def _measure(workbench: Workbench, backend: str, samples: int | None) -> "Stream
         samples=number,
         classes=len(network.manifest.classes),
         steps=steps,
-        all_steps=streaming.over_fractions(voltages, labels, np.full(number, steps)),
-        own_sound=None if own is None else streaming.over_fractions(voltages, labels, own),
-        exits=streaming.over_thresholds(voltages, labels, logit),
+        all_steps=anytime.over_fractions(voltages, labels, np.full(number, steps)),
+        own_sound=None if own is None else anytime.over_fractions(voltages, labels, own),
+        exits=anytime.over_thresholds(voltages, labels, logit),
     )
 
 

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from neuro_deploy.cli.common import RUNS, Cluster, ConfigName, Jobs, console, watch_frames
+from neuro_deploy.cli.common import RUNS, Cluster, ConfigName, Jobs, console
 from neuro_deploy.errors import ConfigError
+from neuro_deploy.workbench.progress import watch_frames
 
 
 class Device(str, Enum):
@@ -35,12 +36,12 @@ def train(
     device: Annotated[Device, typer.Option(help="The CPU, or the GPUs that torchrun gives to its processes.")] = Device.cpu,
 ) -> None:
     """Train a network; checkpoints and the log go to runs/CONFIG."""
-    from training.config import load
-    from training.data import unwatched
-    from training.distributed import process_group, rank
-    from training.loop import Trainer
-    from training.progress import TrainingProgress
-    from training.slayer import Neuron
+    from neuro_deploy.training.config import load
+    from neuro_deploy.training.data import unwatched
+    from neuro_deploy.training.distributed import process_group, rank
+    from neuro_deploy.training.loop import Trainer
+    from neuro_deploy.training.models.slayer import Neuron
+    from neuro_deploy.training.progress import TrainingProgress
 
     Neuron.compiled = kernel is Kernel.compiled
     settings = load(config)
@@ -85,10 +86,10 @@ def sweep(
 
     With --each, settings are changed one at a time, beside the configuration as it is.
     """
-    from neuro_deploy.parallel import workers
     from neuro_deploy.report.tables import sweep_table
-    from training import sweep as sweeps
-    from training.config import load
+    from neuro_deploy.training import sweep as sweeps
+    from neuro_deploy.training.config import load
+    from neuro_deploy.verify.parallel import workers
 
     if not settings and not alone:
         raise ConfigError("nothing to try: give --set KEY=VALUE,VALUE, or --each KEY=VALUE")

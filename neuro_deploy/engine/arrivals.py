@@ -4,7 +4,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro_deploy.chain import Layer
+from neuro_deploy.ir.chain import Layer
 
 
 def active_updates(layer: Layer, before: NDArray[np.uint8], own: NDArray[np.uint8]) -> NDArray[np.int64]:

@@ -5,7 +5,7 @@ intermediate language, which it turns into those of the processor at hand: its o
 weights do not overlap, and cannot for blocks this short.
 
 States are float64: below ``2**40`` the products of the leak are exact, truncation toward zero is one instruction where integers need
-five, and one kernel serves layers of every range. The wrap of the current is that of :func:`neuro_deploy.semantics.wrap`.
+five, and one kernel serves layers of every range. The wrap of the current is that of :func:`neuro_deploy.ir.semantics.wrap`.
 """
 
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from neuro_deploy.engine.rows import BLOCK, Rows
-from neuro_deploy.semantics import FRACTION_BITS, STATE_LIMIT
+from neuro_deploy.ir.semantics import FRACTION_BITS, STATE_LIMIT
 
 WORD = 64
 """Neurons whose spikes are looked at together."""

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro_deploy.chain import Chain, Layer
 from neuro_deploy.engine.kernels import Neuron
 from neuro_deploy.engine.rows import Rows, pack, padded
 from neuro_deploy.errors import BackendError
-from neuro_deploy.semantics import DECAY_BITS, FRACTION_BITS, STATE_LIMIT
+from neuro_deploy.ir.chain import Chain, Layer
+from neuro_deploy.ir.semantics import DECAY_BITS, FRACTION_BITS, STATE_LIMIT
 
 _EXACT_BITS = 40
 """A state below ``2**40`` times a 13-bit factor fits the 53 bits of a float64."""

@@ -17,8 +17,8 @@ from lava.magma.core.sync.protocols.async_protocol import AsyncProtocol
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 from numpy.typing import NDArray
 
+from neuro_deploy.engine.stepper import Stepper
 from neuro_deploy.errors import InputError, ModelFileError
-from neuro_deploy.fused.kernel import Stepper
 from neuro_deploy.fused.reading import read_layers
 
 _TAG = "fixed_pt"

@@ -13,9 +13,9 @@ from lava.proc.dense.process import Dense as DenseSynapse
 from lava.proc.lif.process import LIF, LIFReset
 from lava.utils.weightutils import clip_weights, determine_sign_mode, truncate_weights
 
+from neuro_deploy.engine.stepper import Integers, Neurons, Synapses
 from neuro_deploy.errors import ModelFileError
-from neuro_deploy.fused.kernel import Integers, Neurons, Synapses
-from neuro_deploy.semantics import DECAY_BITS, FRACTION_BITS, STATE_LIMIT
+from neuro_deploy.ir.semantics import DECAY_BITS, FRACTION_BITS, STATE_LIMIT
 
 _SUPPORTED = "fused are dense and dense_rec layers of CUBA neurons, without delays, one after the other"
 

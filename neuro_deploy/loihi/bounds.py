@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro_deploy.chain import Chain, Layer
-from neuro_deploy.semantics import DECAY_BITS, FRACTION_BITS, decay
+from neuro_deploy.ir.chain import Chain, Layer
+from neuro_deploy.ir.semantics import DECAY_BITS, FRACTION_BITS, decay
 
 Bounds = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Lowest and highest value of each neuron, int64 [neurons]."""

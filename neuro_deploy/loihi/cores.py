@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro_deploy.chain import Chain, Layer
 from neuro_deploy.errors import RuleError
+from neuro_deploy.ir.chain import Chain, Layer
 from neuro_deploy.loihi import limits
 
 INPUT_TILE = 0

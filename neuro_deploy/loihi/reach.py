@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro_deploy.chain import Chain
+from neuro_deploy.ir.chain import Chain
 from neuro_deploy.loihi.cores import INPUT_TILE, Placement, destinations, position
 from neuro_deploy.loihi.limits import TILE_CORES
 

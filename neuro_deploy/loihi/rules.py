@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro_deploy.chain import Chain, Layer
 from neuro_deploy.errors import RuleError
+from neuro_deploy.ir.chain import Chain, Layer
+from neuro_deploy.ir.semantics import FRACTION_BITS
 from neuro_deploy.loihi import limits
 from neuro_deploy.loihi.bounds import current_bounds, own_bias, voltage_bounds
 from neuro_deploy.loihi.weights import is_mixed, stored_weights
-from neuro_deploy.semantics import FRACTION_BITS
 
 
 @dataclass(frozen=True)

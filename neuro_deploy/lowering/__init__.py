@@ -5,8 +5,8 @@ cannot (skips, delays, biases) by neurons that only copy spikes. Population ``p`
 ``t + k + 1`` what the model holds at step ``t`` (both 0-based).
 """
 
-from neuro_deploy.chain import Chain
-from neuro_deploy.graph import Graph
+from neuro_deploy.ir.chain import Chain
+from neuro_deploy.ir.graph import Graph
 from neuro_deploy.lowering.assemble import assemble
 from neuro_deploy.lowering.bias import bias
 from neuro_deploy.lowering.place import place

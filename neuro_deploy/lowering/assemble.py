@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro_deploy.chain import Layer, Segment
-from neuro_deploy.graph import INPUT
+from neuro_deploy.ir.chain import Layer, Segment
+from neuro_deploy.ir.graph import INPUT
 from neuro_deploy.loihi.limits import CURRENT_DECAY_MAX
 from neuro_deploy.lowering.bias import split
 from neuro_deploy.lowering.plan import BIAS, COPY_WEIGHT, Plan

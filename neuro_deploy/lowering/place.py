@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from neuro_deploy.chain import Role, Segment
+from neuro_deploy.ir.chain import Role, Segment
 from neuro_deploy.lowering.plan import BIAS, COPY_THRESHOLD_MAX, COPY_WEIGHT, Plan, refuse
 
 

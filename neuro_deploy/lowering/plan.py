@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from neuro_deploy.chain import Layer, Segment
 from neuro_deploy.errors import RuleError
-from neuro_deploy.graph import Graph, Population
+from neuro_deploy.ir.chain import Layer, Segment
+from neuro_deploy.ir.graph import Graph, Population
 from neuro_deploy.loihi.limits import WEIGHT_MAX_MIXED
 
 COPY_WEIGHT = WEIGHT_MAX_MIXED

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from neuro_deploy.ir.semantics import settle_steps
 from neuro_deploy.lowering.plan import Plan, refuse
-from neuro_deploy.semantics import settle_steps
 
 
 def settle(plan: Plan) -> Plan:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from neuro_deploy.graph import INPUT
+from neuro_deploy.ir.graph import INPUT
 from neuro_deploy.lowering.plan import Plan
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from neuro_deploy.graph import INPUT, Graph
+from neuro_deploy.ir.graph import INPUT, Graph
 from neuro_deploy.lowering.plan import BIAS, Plan, refuse
 
 

@@ -7,14 +7,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from neuro_deploy.chain import Chain, Layer, Segment
 from neuro_deploy.errors import ModelFileError
 from neuro_deploy.files import sha256, write_all_atomically
+from neuro_deploy.ir.chain import Chain, Layer, Segment
+from neuro_deploy.ir.manifest import READABLE, FrontEndSpec, Hashes, InputSpec, LayerSpec, Manifest, ReadoutSpec, SegmentSpec
+from neuro_deploy.ir.semantics import FRACTION_BITS
 from neuro_deploy.loihi import rules
-from neuro_deploy.manifest import READABLE, FrontEndSpec, Hashes, InputSpec, LayerSpec, Manifest, ReadoutSpec, SegmentSpec
 from neuro_deploy.netx.reading import read
 from neuro_deploy.netx.writing import image
-from neuro_deploy.semantics import FRACTION_BITS
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,10 @@ class Description:
         settings: that configuration, whole; plain data as JSON has it.
         classes: names, one for each read-out neuron.
         message_bits: bits of the graded input.
-        scale: of the encoder, see :class:`~neuro_deploy.manifest.InputSpec`.
+        scale: of the encoder, see :class:`~neuro_deploy.ir.manifest.InputSpec`.
         offset: of the encoder.
         steps: T, steps of a sample.
-        logit: voltage of the read-out for a logit of 1, see :class:`~neuro_deploy.manifest.ReadoutSpec`.
+        logit: voltage of the read-out for a logit of 1, see :class:`~neuro_deploy.ir.manifest.ReadoutSpec`.
         clip: of the encoder.
         front_end: what makes the samples from recordings, if they are such.
     """

@@ -7,8 +7,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro_deploy.chain import Chain, Layer
 from neuro_deploy.errors import ModelFileError
+from neuro_deploy.ir.chain import Chain, Layer
 from neuro_deploy.loihi import limits
 
 _SUPPORTED = ("dense", "dense_rec")

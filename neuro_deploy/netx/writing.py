@@ -16,8 +16,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro_deploy.chain import Chain, Layer
 from neuro_deploy.files import write_atomically
+from neuro_deploy.ir.chain import Chain, Layer
 
 
 def write(chain: Chain, path: Path) -> None:

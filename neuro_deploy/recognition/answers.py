@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro_deploy.decisions import decide, scores
 from neuro_deploy.errors import ConfigError, ModelFileError
-from neuro_deploy.manifest import FrontEndSpec
+from neuro_deploy.ir.manifest import FrontEndSpec
 from neuro_deploy.netx import Network
+from neuro_deploy.recognition.decisions import decide, scores
 
 NEVER = 2.0
 """A threshold that no confidence reaches: everything is heard to its end."""
@@ -60,7 +60,7 @@ class Rule:
 
         Args:
             files: names of the samples.
-            voltages: int64 [samples, steps, classes], see :func:`neuro_deploy.decisions.readouts`.
+            voltages: int64 [samples, steps, classes], see :func:`neuro_deploy.recognition.decisions.readouts`.
         """
         found = decide(scores(voltages[..., self.chosen], self.logit), self.threshold)
         rows = zip(files, found.classes.tolist(), found.scores.tolist(), found.steps.tolist(), strict=True)

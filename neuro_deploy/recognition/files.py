@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from neuro_deploy.audio.recordings import file_frames
 from neuro_deploy.backends import Backend
-from neuro_deploy.decisions import readouts
 from neuro_deploy.errors import InputError
-from neuro_deploy.inputs import encode
-from neuro_deploy.manifest import FrontEndSpec
+from neuro_deploy.ir.inputs import encode
+from neuro_deploy.ir.manifest import FrontEndSpec
 from neuro_deploy.netx import Network
 from neuro_deploy.recognition.answers import Answer, Rule
+from neuro_deploy.recognition.decisions import readouts
 
 SUFFIXES = frozenset((".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64"))
 """Of the files that are taken from a folder; a file that is named itself may have any."""

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from neuro_deploy.audio.front_end import FrontEnd
 from neuro_deploy.audio.recordings import require_sound
 from neuro_deploy.errors import InputError
-from neuro_deploy.inputs import encode, inject
-from neuro_deploy.manifest import FrontEndSpec
+from neuro_deploy.ir.inputs import encode, inject
+from neuro_deploy.ir.manifest import FrontEndSpec
+from neuro_deploy.ir.semantics import Stepwise
 from neuro_deploy.netx import Network
 from neuro_deploy.recognition import STREAM
 from neuro_deploy.recognition.answers import Answer, Rule
-from neuro_deploy.semantics import Stepwise
 
 _BYTES = 2
 """Of a sample: signed, little-endian."""

@@ -6,23 +6,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro_deploy import machine
 from neuro_deploy.backends.fast import FastBackend
-from neuro_deploy.chain import Chain, Role
-from neuro_deploy.check import Comparison
-from neuro_deploy.counts import count
-from neuro_deploy.decisions import readouts
-from neuro_deploy.energy.tables import Table
-from neuro_deploy.inputs import encode
+from neuro_deploy.ir.chain import Chain, Role
+from neuro_deploy.ir.inputs import encode
+from neuro_deploy.measure import machine
+from neuro_deploy.measure.counts import count
+from neuro_deploy.measure.energy.tables import Table
+from neuro_deploy.measure.quantity import Quantity
 from neuro_deploy.netx import Network
-from neuro_deploy.quantity import Quantity
+from neuro_deploy.recognition.decisions import readouts
 from neuro_deploy.report import observe
 from neuro_deploy.report.costs import benchmark, chips, energy_models, populations, replayed
 from neuro_deploy.report.model import Backend, Check, DataFacts, NetworkFacts, Report
 from neuro_deploy.report.ranges import ranges
 from neuro_deploy.report.rows import accuracy, simulated
 from neuro_deploy.report.views import Memory
-from neuro_deploy.simulation import Simulation
+from neuro_deploy.verify.check import Comparison
+from neuro_deploy.verify.simulation import Simulation
 
 SHOWN = 0
 """The sample whose spikes are drawn: the first, so that nobody chose it."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from neuro_deploy.errors import InputError
-from neuro_deploy.quantity import Quantity
+from neuro_deploy.measure.quantity import Quantity
 from neuro_deploy.report.model import Report
 from neuro_deploy.report.readable import LABELS
 

@@ -5,17 +5,17 @@ from importlib.metadata import version
 
 from neuro_deploy import extras
 from neuro_deploy.backends import BACKENDS, sanafe
-from neuro_deploy.chain import Chain
-from neuro_deploy.counts import MODEL_ROLES, ChipCounts, Counts, count
-from neuro_deploy.energy.delays import with_delays
-from neuro_deploy.energy.model import Energy, dense_energy, energy, latency
-from neuro_deploy.energy.tables import Table, load_table
-from neuro_deploy.neurobench import neurobench
-from neuro_deploy.quantity import Quantity
+from neuro_deploy.ir.chain import Chain
+from neuro_deploy.ir.trace import Trace
+from neuro_deploy.measure.counts import MODEL_ROLES, ChipCounts, Counts, count
+from neuro_deploy.measure.energy.delays import with_delays
+from neuro_deploy.measure.energy.model import Energy, dense_energy, energy, latency
+from neuro_deploy.measure.energy.tables import Table, load_table
+from neuro_deploy.measure.neurobench import neurobench
+from neuro_deploy.measure.quantity import Quantity
 from neuro_deploy.report.model import INPUT, Backend, EnergyModel, PopulationCounts, Share
 from neuro_deploy.report.readable import with_unit
 from neuro_deploy.report.rows import absent, delay_product
-from neuro_deploy.trace import Trace
 
 SANAFE = "loihi1-sanafe"
 """The table of SANA-FE's own costs."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from neuro_deploy.quantity import Quantity
+from neuro_deploy.measure.quantity import Quantity
 from neuro_deploy.report.figures import answers, energy, memory, ranges, spikes
 from neuro_deploy.report.figures.style import image
 from neuro_deploy.report.model import EnergyModel, Report

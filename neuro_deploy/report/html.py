@@ -4,7 +4,7 @@ from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from neuro_deploy.quantity import Quantity
+from neuro_deploy.measure.quantity import Quantity
 from neuro_deploy.report.drawing import detailed, draw
 from neuro_deploy.report.model import Report
 from neuro_deploy.report.readable import LABELS, readable, with_unit

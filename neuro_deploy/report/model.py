@@ -4,8 +4,8 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from neuro_deploy.chain import Role
-from neuro_deploy.quantity import Quantity
+from neuro_deploy.ir.chain import Role
+from neuro_deploy.measure.quantity import Quantity
 from neuro_deploy.report.views import Answers, Memory, Plain, Ranges, Sample
 
 FORMAT: Final = "neuro-deploy report"

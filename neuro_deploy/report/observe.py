@@ -4,15 +4,15 @@ import numpy as np
 from numpy.polynomial import Legendre
 from numpy.typing import NDArray
 
+from neuro_deploy.ir.trace import Trace
 from neuro_deploy.report.views import Answers, Memory, Sample, Spikes
-from neuro_deploy.trace import Trace
 
 
 def answers(voltages: NDArray[np.int64], labels: NDArray[np.int64]) -> Answers:
     """Right answers and settled answers after each step, and which class was taken for which.
 
     Args:
-        voltages: int64 [samples, T, classes], see :func:`neuro_deploy.decisions.readouts`.
+        voltages: int64 [samples, T, classes], see :func:`neuro_deploy.recognition.decisions.readouts`.
         labels: int64 [samples].
     """
     given = voltages.argmax(axis=2)

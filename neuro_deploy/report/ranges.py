@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro_deploy.chain import Chain, Layer, Segment
+from neuro_deploy.ir.chain import Chain, Layer, Segment
+from neuro_deploy.ir.semantics import FRACTION_BITS, run_layer
+from neuro_deploy.ir.trace import Trace
 from neuro_deploy.loihi.bounds import current_bounds, voltage_bounds
 from neuro_deploy.loihi.limits import STATE_MAX, WEIGHT_MIN_MIXED, WEIGHT_STEP_MIXED
 from neuro_deploy.report.views import Box, Ranges
-from neuro_deploy.semantics import FRACTION_BITS, run_layer
-from neuro_deploy.trace import Trace
 
 UNIT = 1 << FRACTION_BITS
 """Voltages are shown in the unit of the weights and thresholds."""

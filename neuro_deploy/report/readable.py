@@ -2,7 +2,7 @@
 
 from matplotlib.ticker import EngFormatter
 
-from neuro_deploy.quantity import Quantity
+from neuro_deploy.measure.quantity import Quantity
 
 MISSING = "not available"
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from neuro_deploy.backends import BACKENDS
 from neuro_deploy.backends.host import HostRun
-from neuro_deploy.quantity import Kind, Quantity
+from neuro_deploy.measure.quantity import Kind, Quantity
 from neuro_deploy.report.model import Backend
-from neuro_deploy.simulation import BackendResult
+from neuro_deploy.verify.simulation import BackendResult
 
 EVENTS = {
     "spikes": "compute_spikes",
@@ -18,7 +18,7 @@ EVENTS = {
     "packets": "packets",
     "messages": "messages",
 }
-"""Fields of :class:`neuro_deploy.counts.Totals` by the name that the report gives them."""
+"""Fields of :class:`neuro_deploy.measure.counts.Totals` by the name that the report gives them."""
 
 
 def simulated(result: BackendResult) -> Backend:

@@ -12,14 +12,14 @@ from rich.table import Table
 from rich.text import Text
 
 from neuro_deploy.backends.host import HostRun
-from neuro_deploy.chain import Chain
-from neuro_deploy.check import Comparison, Row
 from neuro_deploy.datasets.catalogue import Dataset
-from neuro_deploy.doctor import Finding
-from neuro_deploy.manifest import Manifest
-from neuro_deploy.quantity import Quantity
-from neuro_deploy.simulation import BackendResult, Simulation
-from neuro_deploy.streaming import Streaming
+from neuro_deploy.ir.chain import Chain
+from neuro_deploy.ir.manifest import Manifest
+from neuro_deploy.measure.quantity import Quantity
+from neuro_deploy.recognition.anytime import Streaming
+from neuro_deploy.verify.check import Comparison, Row
+from neuro_deploy.verify.simulation import BackendResult, Simulation
+from neuro_deploy.workbench.doctor import Finding
 
 
 def simulation_tables(simulation: Simulation) -> RenderableType:
@@ -186,7 +186,7 @@ def sweep_table(results: Sequence[Mapping[str, Any]], config: str) -> Table:
 
 
 def merit_table(models: Sequence[Mapping[str, Any]]) -> Table:
-    """Trained models side by side; each is a dictionary of :class:`training.assessment.Merit` with its ``run``."""
+    """Trained models side by side; each is a dictionary of :class:`neuro_deploy.workbench.assessment.Merit` with its ``run``."""
     names = (
         "run",
         "model",

@@ -3,7 +3,7 @@
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from neuro_deploy.quantity import Quantity
+from neuro_deploy.measure.quantity import Quantity
 from neuro_deploy.report.compare import Comparison, Row
 from neuro_deploy.report.model import Report
 from neuro_deploy.report.readable import LABELS, MISSING, readable, with_unit

@@ -2,12 +2,12 @@
 
 from neuro_deploy.datasets import layouts
 from neuro_deploy.datasets.layouts import Clip
-from training.data.common import Augment, Data, Split, Watch, unwatched
-from training.data.digits import digits
-from training.data.recordings import Collection, recorded
-from training.data.speech_commands import speech_commands
-from training.data.spoken_digits import spoken_digits
-from training.data_settings import DataSettings, DigitsData, RecordedData, SpeechCommandsData, SpokenDigitsData
+from neuro_deploy.training.data.common import Augment, Data, Split, Watch, unwatched
+from neuro_deploy.training.data.digits import digits
+from neuro_deploy.training.data.recordings import Collection, recorded
+from neuro_deploy.training.data.speech_commands import speech_commands
+from neuro_deploy.training.data.spoken_digits import spoken_digits
+from neuro_deploy.training.data_settings import DataSettings, DigitsData, RecordedData, SpeechCommandsData, SpokenDigitsData
 
 __all__ = ["Augment", "Data", "Split", "Watch", "load_clips", "load_data", "unwatched"]
 

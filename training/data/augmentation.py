@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.data.common import Augment
-from training.data_settings import AugmentSettings
+from neuro_deploy.training.data.common import Augment
+from neuro_deploy.training.data_settings import AugmentSettings
 
 MIX_DRAWS = 19
 """The middle one of so many uniform numbers is distributed as Beta(10, 10), the share of the first sound in a mixture."""

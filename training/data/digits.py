@@ -8,8 +8,8 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor
 from torch.nn import functional
 
-from training.data.common import Data, Split
-from training.data_settings import DigitsData
+from neuro_deploy.training.data.common import Data, Split
+from neuro_deploy.training.data_settings import DigitsData
 
 TEST_SEED = 0
 """Of the split into training and test data, and of the pixels' permutation; part of the task's definition."""

@@ -17,10 +17,10 @@ from neuro_deploy.datasets.layouts import Clip
 from neuro_deploy.datasets.store import data_root
 from neuro_deploy.errors import DatasetError
 from neuro_deploy.files import write_atomically
-from neuro_deploy.manifest import FrontEndSpec
-from training.data.augmentation import augmentation
-from training.data.common import Data, Split, Watch, unwatched
-from training.data_settings import RecordedData
+from neuro_deploy.ir.manifest import FrontEndSpec
+from neuro_deploy.training.data.augmentation import augmentation
+from neuro_deploy.training.data.common import Data, Split, Watch, unwatched
+from neuro_deploy.training.data_settings import RecordedData
 
 CACHE = ".frames"
 """Folder in the data root."""

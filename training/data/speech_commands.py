@@ -5,8 +5,8 @@ from pathlib import Path
 from neuro_deploy.datasets import layouts
 from neuro_deploy.datasets.catalogue import read_catalogue
 from neuro_deploy.datasets.store import data_root, require
-from training.data.recordings import Collection
-from training.data_settings import SpeechCommandsData
+from neuro_deploy.training.data.recordings import Collection
+from neuro_deploy.training.data_settings import SpeechCommandsData
 
 
 def speech_commands(settings: SpeechCommandsData) -> Collection:

@@ -2,8 +2,8 @@
 
 from neuro_deploy.datasets import layouts
 from neuro_deploy.datasets.store import data_root, require
-from training.data.recordings import Collection
-from training.data_settings import SpokenDigitsData
+from neuro_deploy.training.data.recordings import Collection
+from neuro_deploy.training.data_settings import SpokenDigitsData
 
 
 def spoken_digits(settings: SpokenDigitsData) -> Collection:

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import torch
 
-from training.kernels.affine import Affine, Statistics
-from training.kernels.filter import Filter
-from training.kernels.fire import Fire, Neuron, NormaliseAndFire
-from training.kernels.lags import StackLags
-from training.kernels.synapses import Synapses
+from neuro_deploy.training.kernels.affine import Affine, Statistics
+from neuro_deploy.training.kernels.filter import Filter
+from neuro_deploy.training.kernels.fire import Fire, Neuron, NormaliseAndFire
+from neuro_deploy.training.kernels.lags import StackLags
+from neuro_deploy.training.kernels.synapses import Synapses
 
 __all__ = ["Affine", "Filter", "Fire", "Neuron", "NormaliseAndFire", "StackLags", "Statistics", "Synapses", "work"]
 

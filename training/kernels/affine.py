@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training import distributed
+from neuro_deploy.training import distributed
 
 Floats = NDArray[np.float32]
 

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.kernels.affine import Statistics
+from neuro_deploy.training.kernels.affine import Statistics
 
 Floats = NDArray[np.float32]
 

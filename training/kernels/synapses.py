@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.kernels.filter import PARTS
-from training.kernels.lags import unstack
+from neuro_deploy.training.kernels.filter import PARTS
+from neuro_deploy.training.kernels.lags import unstack
 
 Floats = NDArray[np.float32]
 Indices = NDArray[np.uint32]

@@ -1,0 +1,111 @@
+"""A network as the chip runs it: a chain of layers, each fed by the one before and, if recurrent, by itself.
+
+One step of layer ``k`` (integers; :mod:`neuro_deploy.ir.semantics` has the arithmetic) ::
+
+    a = weight @ spikes of layer k-1 at the step before  +  weight_rec @ own spikes at the step before
+
+so a spike needs one step for each layer: the neurons of layer ``k`` (0-based) hold at chip step ``t`` (0-based) the
+model's step ``t - k - 1``.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Role = Literal["compute", "tap", "relay", "bias", "readout"]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A run of neighbouring neurons of a layer with one purpose.
+
+    Attributes:
+        name: unique in the layer, for example ``s2``, ``s2~1`` (tap of lag 1) or ``bias``.
+        start: first neuron of the layer that belongs to it.
+        stop: one past the last.
+        role: ``compute`` neurons are the model's; a ``tap`` holds an earlier step of a source, a ``relay`` carries a source
+            past a layer, ``bias`` neurons fire at each step of a sample, ``readout`` neurons integrate and never fire.
+        source: the population of the graph whose spikes it holds (``bias`` for bias neurons).
+        lag: by how many steps its spikes are older than the population's.
+    """
+
+    name: str
+    start: int
+    stop: int
+    role: Role
+    source: str
+    lag: int
+
+    @property
+    def size(self) -> int:
+        """Number of neurons."""
+        return self.stop - self.start
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One ``dense`` or ``dense_rec`` layer of CUBA LIF neurons.
+
+    Attributes:
+        weight: int64 [neurons, neurons of the layer before (or input channels)].
+        weight_rec: int64 [neurons, neurons], or None in a ``dense`` layer.
+        threshold: ``vThMant``; one for the whole layer.
+        current_decay: ``iDecay``, 0 to 4096; 4096 means that the synaptic current has no memory.
+        voltage_decay: ``vDecay``, 0 to 4095.
+        segments: what its neurons are, in order and without gaps. Empty in a file that has no manifest.
+        bias: int64 [neurons], the chip's own constant bias; None in the chains that this project makes.
+    """
+
+    weight: NDArray[np.int64]
+    weight_rec: NDArray[np.int64] | None
+    threshold: int
+    current_decay: int
+    voltage_decay: int
+    segments: tuple[Segment, ...] = ()
+    bias: NDArray[np.int64] | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of neurons."""
+        return int(self.weight.shape[0])
+
+    @property
+    def kind(self) -> str:
+        """The NetX layer type."""
+        return "dense" if self.weight_rec is None else "dense_rec"
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Layers in the order in which the spikes pass them.
+
+    Attributes:
+        frames: how many past steps of the input the host stacks, the present one included.
+        channels: graded channels of one frame.
+        layers: first to last; the last is the read-out.
+        gap: silent steps after which every state of the chain but the read-out's voltage is zero again.
+
+    The input vector of a step is frame ``t``, frame ``t-1``, ..., then the constant channel: ``frames * channels + 1``.
+    """
+
+    frames: int
+    channels: int
+    layers: tuple[Layer, ...]
+    gap: int
+
+    @property
+    def latency(self) -> int:
+        """D: number of layers, and of steps from the last input to the read-out that includes it."""
+        return len(self.layers)
+
+    @property
+    def readout(self) -> Segment:
+        """The read-out's neurons, in the last layer."""
+        return next(segment for segment in self.layers[-1].segments if segment.role == "readout")
+
+    @property
+    def input_size(self) -> int:
+        """Stacked channels plus the constant one, which is the last."""
+        return self.frames * self.channels + 1

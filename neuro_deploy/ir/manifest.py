@@ -1,0 +1,158 @@
+"""The manifest beside a NetX file: what the file's neurons mean, how to feed it and where to read it."""
+
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+FORMAT_VERSION: Final = 2
+"""Raised whenever a reader of an older manifest could misread a newer one, or would refuse it for a field that it does not know."""
+
+READABLE = 1, FORMAT_VERSION
+"""Versions that are read: 1 has no front end and never clips."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class InputSpec(_Strict):
+    """How the host feeds the chain.
+
+    A sample is float [T, channels]; the encoder turns it into the integers ``round((x - offset) * scale)``, which must lie
+    in ``0 .. 2**message_bits - 1``, or are brought there if ``clip`` is set. At each step the host injects frame ``t``, ``t-1``, ...
+    (``frames`` of them, zeros before the start) and 1 on ``constant_channel`` for exactly the T steps of the sample.
+    """
+
+    channels: int = Field(ge=1)
+    frames: int = Field(ge=1)
+    constant_channel: int = Field(ge=1)
+    message_bits: int = Field(ge=1, le=24)
+    scale: float = Field(gt=0)
+    offset: float
+    clip: bool = False
+
+
+class FrontEndSpec(_Strict):
+    """How a recording becomes the frames that the encoder reads; see :class:`neuro_deploy.audio.front_end.FrontEnd`.
+
+    Attributes:
+        rate: samples a second that recordings are brought to.
+        seconds: length of a sample; recordings are cut there, or silence follows.
+        window_ms: milliseconds that a frame is computed from.
+        hop_ms: milliseconds from one frame to the next.
+        bins: mel bands, the channels of a frame; kaldi-native-fbank makes no fewer than 3.
+        low_hz: lower edge of the first.
+        high_hz: upper edge of the last.
+        preemphasis: share of the sample before that is taken away from each.
+    """
+
+    rate: int = Field(default=16000, ge=1000, le=192000)
+    seconds: float = Field(default=1.0, gt=0, le=60)
+    window_ms: float = Field(default=25.0, ge=1, le=1000)
+    hop_ms: float = Field(default=16.0, ge=1, le=1000)
+    bins: int = Field(default=40, ge=3, le=256)
+    low_hz: float = Field(default=20.0, ge=0)
+    high_hz: float = Field(default=8000.0, gt=0)
+    preemphasis: float = Field(default=0.97, ge=0, le=1)
+
+    @property
+    def window(self) -> int:
+        """Samples of a window."""
+        return round(self.rate * self.window_ms / 1000)
+
+    @property
+    def hop(self) -> int:
+        """Samples from one frame to the next."""
+        return round(self.rate * self.hop_ms / 1000)
+
+    @property
+    def steps(self) -> int:
+        """T, frames of a sample: those whose windows lie inside it."""
+        return 1 + (round(self.rate * self.seconds) - self.window) // self.hop
+
+    @model_validator(mode="after")
+    def _fits(self) -> "FrontEndSpec":
+        if self.high_hz > self.rate / 2 or self.low_hz >= self.high_hz:
+            raise ValueError(
+                f"bands from {self.low_hz:g} to {self.high_hz:g} Hz: they must rise, and end at {self.rate / 2:g} Hz at most"
+            )
+        if self.steps < 1:
+            raise ValueError(f"{self.seconds:g} s is shorter than a window of {self.window_ms:g} ms")
+        return self
+
+
+class SegmentSpec(_Strict):
+    """A run of neurons of one layer; the fields are those of :class:`neuro_deploy.ir.chain.Segment`."""
+
+    name: str
+    start: int = Field(ge=0)
+    stop: int = Field(ge=1)
+    role: Literal["compute", "tap", "relay", "bias", "readout"]
+    source: str
+    lag: int = Field(ge=0)
+
+
+class LayerSpec(_Strict):
+    """One layer of the chain; its neurons hold the model's step ``t - index - 1`` at chip step ``t`` (both 0-based)."""
+
+    index: int = Field(ge=0)
+    size: int = Field(ge=1)
+    kind: Literal["dense", "dense_rec"]
+    populations: tuple[SegmentSpec, ...]
+
+
+class ReadoutSpec(_Strict):
+    """Where the answer is: the voltage of these neurons after chip step ``steps + latency``.
+
+    Attributes:
+        layer: index of the layer.
+        start: its first neuron that belongs to the read-out.
+        stop: one past the last.
+        scale: voltage of 1 in the sums of integer weights.
+        logit: voltage of 1 in the model's logits, whose softmax is the confidence; None in manifests of format 1.
+    """
+
+    layer: int = Field(ge=0)
+    start: int = Field(ge=0)
+    stop: int = Field(ge=1)
+    scale: int = Field(ge=1)
+    logit: int | None = Field(default=None, ge=1)
+
+
+class Hashes(_Strict):
+    """SHA-256 of the files that belong together, in hexadecimal."""
+
+    checkpoint: str = Field(pattern="^[0-9a-f]{64}$")
+    net: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class Manifest(_Strict):
+    """Everything that a host needs beside the NetX file.
+
+    Attributes:
+        format_version: see :data:`FORMAT_VERSION`.
+        config: name of the configuration that the model was trained with.
+        settings: that configuration, whole, as it was read.
+        classes: names of the classes, in the order of the read-out's neurons.
+        front_end: how a recording becomes the frames that are fed; None where the data are no recordings.
+        input: how to feed it.
+        steps: T, steps of a sample.
+        latency: D, the number of layers.
+        gap: G, silent steps after which the next sample may start.
+        layers: what each neuron is.
+        readout: where the answer is.
+        sha256: of the checkpoint and of the NetX file.
+    """
+
+    format_version: Literal[1, 2] = FORMAT_VERSION
+    config: str
+    settings: dict[str, Any]
+    classes: tuple[str, ...] = Field(min_length=1)
+    front_end: FrontEndSpec | None = None
+    input: InputSpec
+    steps: int = Field(ge=1)
+    latency: int = Field(ge=1)
+    gap: int = Field(ge=0)
+    layers: tuple[LayerSpec, ...] = Field(min_length=1)
+    readout: ReadoutSpec
+    sha256: Hashes

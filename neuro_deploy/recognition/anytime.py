@@ -1,0 +1,156 @@
+"""How good a network's answers are before a sample has ended: by the share of it that was heard, and where it is sure enough."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuro_deploy.backends import Backend
+from neuro_deploy.netx import Network
+from neuro_deploy.recognition.answers import NEVER
+from neuro_deploy.recognition.decisions import decide, readouts, scores
+from neuro_deploy.verify.simulation import run_backend, versions
+
+PARTS = 20
+"""Of a sample, after each of which accuracy is measured."""
+
+THRESHOLDS = 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99
+"""Confidences at which a sample is ended early."""
+
+TOGETHER = 256
+"""Samples that a backend runs at once; of a run, only the read-outs are kept."""
+
+RESULT_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Answers after the same share of each sample.
+
+    Attributes:
+        fraction: of the sample, above 0 to 1.
+        steps: mean steps that this is, each rounded up.
+        accuracy: share of right answers.
+    """
+
+    fraction: float
+    steps: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Exit:
+    """Answers at the first step at which the network was sure enough.
+
+    Attributes:
+        threshold: the confidence asked for; None: every sample is heard to its end.
+        accuracy: share of right answers.
+        steps: mean steps until the answer.
+        share: the same as a share of T.
+        early: share of the samples that were answered before their end.
+    """
+
+    threshold: float | None
+    accuracy: float
+    steps: float
+    share: float
+    early: float
+
+
+@dataclass(frozen=True)
+class Streaming:
+    """Accuracy of a deployed network while it hears.
+
+    Attributes:
+        config: name of the network's configuration.
+        net_sha256: of the NetX file.
+        data_sha256: of the samples, see :func:`neuro_deploy.ir.inputs.fingerprint`.
+        backend: what ran the network.
+        samples: how many.
+        classes: how many.
+        steps: T, steps of a sample.
+        all_steps: after fractions of the T steps.
+        own_sound: after fractions of those steps alone that a sample's recording reaches, the padding left out; None where the
+            data are no recordings.
+        exits: for each threshold, and without one.
+    """
+
+    config: str
+    net_sha256: str
+    data_sha256: str
+    backend: str
+    samples: int
+    classes: int
+    steps: int
+    all_steps: tuple[Heard, ...]
+    own_sound: tuple[Heard, ...] | None
+    exits: tuple[Exit, ...]
+
+
+def hear(network: Network, backend: Backend, samples: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Run samples and keep what the read-out says after each step.
+
+    Args:
+        network: the exported network.
+        backend: what runs it.
+        samples: [samples, T, channels] in the data's unit.
+        labels: [samples].
+
+    Returns:
+        int64 [samples, T, classes], see :func:`neuro_deploy.recognition.decisions.readouts`.
+
+    Raises:
+        InputError: samples that the network cannot read.
+        BackendError: the backend failed.
+    """
+    found = []
+    for begin in range(0, len(labels), TOGETHER):
+        part = slice(begin, begin + TOGETHER)
+        trace = run_backend(network, backend, samples[part], labels[part])
+        found.append(readouts(network.chain, trace, network.manifest.steps))
+    return np.concatenate(found)
+
+
+def over_fractions(voltages: NDArray[np.int64], labels: NDArray[np.int64], lengths: NDArray[np.int64]) -> tuple[Heard, ...]:
+    """Accuracy after 1 to all :data:`PARTS` parts of each sample: the largest voltage after step ``ceil(fraction * length)``.
+
+    Args:
+        voltages: int64 [samples, T, classes].
+        labels: int64 [samples].
+        lengths: int64 [samples], steps that count as the whole sample, 1 to T.
+    """
+    right = voltages.argmax(axis=2) == labels[:, None]
+    found = []
+    for part in range(1, PARTS + 1):
+        steps = -(-part * lengths // PARTS)  # in integers: 0.7 * 10 in floating point is more than 7
+        accuracy = right[np.arange(len(steps)), steps - 1].mean()
+        found.append(Heard(part / PARTS, float(steps.mean()), float(accuracy)))
+    return tuple(found)
+
+
+def over_thresholds(
+    voltages: NDArray[np.int64], labels: NDArray[np.int64], logit: int, thresholds: Sequence[float] = THRESHOLDS
+) -> tuple[Exit, ...]:
+    """Accuracy and steps of early answers for each threshold, and without one.
+
+    Args:
+        voltages: int64 [samples, T, classes].
+        labels: int64 [samples].
+        logit: voltage of a logit of 1.
+        thresholds: confidences, see :func:`neuro_deploy.recognition.decisions.scores`.
+    """
+    confidence, whole = scores(voltages, logit), voltages.shape[1]
+    found = []
+    for threshold in (*thresholds, None):
+        decided = decide(confidence, NEVER if threshold is None else threshold)
+        accuracy, steps = float((decided.classes == labels).mean()), float(decided.steps.mean())
+        found.append(Exit(threshold, accuracy, steps, steps / whole, float((decided.steps < whole).mean())))
+    return tuple(found)
+
+
+def to_json(result: Streaming) -> bytes:
+    """The content of a file: the result with its format and the versions that made it."""
+    values = {"format_version": RESULT_FORMAT, **asdict(result), "versions": versions()}
+    return (json.dumps(values, indent=1) + "\n").encode()

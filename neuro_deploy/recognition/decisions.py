@@ -1,0 +1,95 @@
+"""What the read-out says while a sample runs, and when that is enough to decide."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuro_deploy.ir.chain import Chain
+from neuro_deploy.ir.semantics import run_layer
+from neuro_deploy.ir.trace import Trace
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """One decision for each sample.
+
+    Attributes:
+        classes: int64 [samples], the class.
+        scores: float64 [samples], its share of the confidence, 0 to 1.
+        steps: int64 [samples], the step of the sample after which it was taken, 1 to T.
+    """
+
+    classes: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    steps: NDArray[np.int64]
+
+
+def readouts(chain: Chain, trace: Trace, steps: int) -> NDArray[np.int64]:
+    """The read-out's voltage after each step of a sample, had the sample ended there; exact, and without another run.
+
+    The read-out integrates without leak or reset, so what it would have said after ``t`` steps is its voltage at the chip step at
+    which the model's step ``t`` has passed all layers. It follows from the populations' spikes, which every backend records.
+
+    Args:
+        chain: the network.
+        trace: a run of it.
+        steps: T, steps of a sample.
+
+    Returns:
+        int64 [samples, T, classes]; the last one of each sample is the trace's own read-out.
+    """
+    source = _last_source(chain, trace, steps)
+    end = np.zeros_like(source[:, :1])  # what a layer is fed acts a step later
+    voltages = run_layer(chain.layers[-1], np.concatenate((source, end), axis=1), keep_voltages=True).voltages
+    assert voltages is not None
+    return voltages[:, 1:, chain.readout.start : chain.readout.stop]
+
+
+def scores(voltages: NDArray[np.int64], logit: int) -> NDArray[np.float64]:
+    """The confidence in each class after each step: the softmax of the evidence so far.
+
+    The logits of a sample are means over its T steps. Those after ``t`` steps are taken as if nothing followed, so confidence has to
+    be earned by evidence: after the first step it is nearly even.
+
+    Args:
+        voltages: int64 [samples, T, classes], see :func:`readouts`.
+        logit: voltage of a logit of 1, see :class:`neuro_deploy.ir.manifest.ReadoutSpec`.
+
+    Returns:
+        [samples, T, classes], adding up to 1 over the classes.
+    """
+    logits = voltages / logit
+    shares = np.exp(logits - logits.max(axis=2, keepdims=True))
+    result: NDArray[np.float64] = shares / shares.sum(axis=2, keepdims=True)
+    return result
+
+
+def decide(confidence: NDArray[np.float64], threshold: float) -> Decisions:
+    """Decide at the first step at which a class has the confidence asked for, or else at the last one.
+
+    Args:
+        confidence: [samples, T, classes], see :func:`scores`.
+        threshold: between 0 and 1; above 1 every sample is heard to its end.
+    """
+    enough = confidence.max(axis=2) >= threshold
+    enough[:, -1] = True
+    steps = enough.argmax(axis=1)
+    samples = np.arange(len(steps))
+    classes = confidence[samples, steps].argmax(axis=1)
+    return Decisions(classes, confidence[samples, steps, classes], steps + 1)
+
+
+def _last_source(chain: Chain, trace: Trace, steps: int) -> NDArray[np.generic]:
+    """What the read-out's layer is fed, in model time, [samples, T, neurons of the layer before or input channels]."""
+    if chain.latency == 1:
+        return trace.input[:, :steps]
+    before = chain.layers[-2]
+    held = np.zeros((trace.samples, steps, before.size), np.uint8)
+    for segment in before.segments:
+        part = slice(segment.start, segment.stop)
+        if segment.role == "bias":
+            held[..., part] = 1
+        elif segment.lag < steps:
+            held[:, segment.lag :, part] = trace.populations[segment.source][:, : steps - segment.lag]
+    return held

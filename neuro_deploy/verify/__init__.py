@@ -1,0 +1,1 @@
+"""Run a network on backends and hold every spike against the reference."""

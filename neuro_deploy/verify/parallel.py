@@ -1,0 +1,165 @@
+"""Sets of samples in several processes, here or on a cluster: joblib runs the parts, and the result is one trace.
+
+joblib is also what runs a sweep's trainings (:mod:`neuro_deploy.training.sweep`); :func:`workers` says where, for both.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+from joblib import Parallel, delayed, effective_n_jobs, parallel_config
+from numpy.typing import NDArray
+
+from neuro_deploy.backends import Backend
+from neuro_deploy.errors import ConfigError
+from neuro_deploy.ir.trace import Trace
+from neuro_deploy.netx import Network
+
+_CONNECT = 10.0
+"""Seconds that a cluster's scheduler may take to answer."""
+
+_Array = TypeVar("_Array", bound=np.generic)
+
+
+@contextmanager
+def workers(jobs: int | None, cluster: str | None) -> Iterator[int]:
+    """Let joblib run what follows on a cluster, or in processes of this machine.
+
+    Args:
+        jobs: how many parts there shall be; one if None, on a cluster as many as it has cores.
+        cluster: ``dask://HOST:PORT``, ``ray://HOST:PORT``, or None for this machine.
+
+    Yields:
+        How many parts there shall be.
+
+    Raises:
+        ConfigError: there is no such cluster, or what speaks to it is not installed.
+    """
+    if cluster is None:
+        yield jobs or 1
+        return
+    scheme, _, place = cluster.partition("://")
+    if scheme not in _CLUSTERS or not place:
+        raise ConfigError(f"cluster {cluster!r}: use one of {', '.join(f'{name}://HOST:PORT' for name in _CLUSTERS)}")
+    with _CLUSTERS[scheme](place), parallel_config(backend=scheme):
+        yield jobs or effective_n_jobs(-1)
+
+
+@contextmanager
+def _dask(place: str) -> Iterator[None]:
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ConfigError("cluster: Dask is not installed; install neuro-deploy[cluster], on the workers too") from error
+    try:
+        client = Client(f"tcp://{place}", timeout=_CONNECT)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cluster dask://{place}: no scheduler answers ({error}): is it running?") from error
+    with client:
+        if max(client.nthreads().values(), default=1) > 1:  # type: ignore[no-untyped-call]
+            # Compiled loops with threads of their own, and torch's random numbers, are not made for being run twice in one process.
+            raise ConfigError(f"cluster dask://{place}: its workers have several threads: start them with --nthreads 1")
+        yield
+
+
+@contextmanager
+def _ray(place: str) -> Iterator[None]:
+    try:
+        import ray
+        from ray.util.joblib import register_ray
+    except ImportError as error:
+        raise ConfigError("cluster: Ray is not installed; install it, on the workers too") from error
+    try:
+        ray.init(f"ray://{place}", log_to_driver=False)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cluster ray://{place}: no head node answers ({error}): is it running?") from error
+    register_ray()
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+_CLUSTERS = {"dask": _dask, "ray": _ray}
+
+
+@dataclass(frozen=True)
+class InParts:
+    """A backend that runs its samples in several parts at once.
+
+    Attributes:
+        make: makes the backend that runs a part, in the process that runs it.
+        jobs: how many parts.
+    """
+
+    make: Callable[[], Backend]
+    jobs: int
+
+    @property
+    def name(self) -> str:
+        """The backend's own."""
+        return self.make().name
+
+    def run(self, network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int64]) -> Trace:
+        """Run samples; see :class:`neuro_deploy.backends.Backend`."""
+        return run_in_parallel(self.make, network, encoded, labels, self.jobs)
+
+
+def run_in_parallel(
+    make: Callable[[], Backend], network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int64], jobs: int
+) -> Trace:
+    """Run samples in parts of nearly equal size; every backend starts each part from rest, so the parts are the whole.
+
+    Args:
+        make: makes the backend of a part, in the process that runs it.
+        network: NetX file, manifest and checkpoint; the workers read the same paths.
+        encoded: int32 [samples, T, channels].
+        labels: int64 [samples].
+        jobs: number of parts; not more than samples.
+
+    Returns:
+        What one run of all samples returns, but for the times of several parts; see :func:`merge`.
+
+    Raises:
+        InputError: the samples do not fit the network.
+        BackendError: a part failed.
+    """
+    begin = time.perf_counter()
+    network = replace(network, net=network.net.resolve(), checkpoint=network.checkpoint.resolve())
+    parts = np.array_split(np.arange(len(labels)), max(1, min(jobs, len(labels))))
+    traces = Parallel(n_jobs=len(parts))(delayed(_run)(make, network, encoded[part], labels[part]) for part in parts)
+    return traces[0] if len(traces) == 1 else merge(traces, time.perf_counter() - begin)
+
+
+def _run(make: Callable[[], Backend], network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int64]) -> Trace:
+    return make().run(network, encoded, labels)
+
+
+def merge(traces: Sequence[Trace], seconds: float) -> Trace:
+    """One trace of the samples of several, in their order.
+
+    Args:
+        traces: of the same network and backend.
+        seconds: wall time of all; start-up is part of it, as one part starts while another runs.
+    """
+    first = traces[0]
+    populations = {name: _joined([trace.populations[name] for trace in traces]) for name in first.populations}
+    layers = None
+    if first.layers is not None:
+        layers = tuple(_joined(parts) for parts in zip(*(trace.layers or () for trace in traces), strict=True))
+    return Trace(
+        backend=first.backend,
+        input=_joined([trace.input for trace in traces]),
+        populations=populations,
+        layers=layers,
+        readout=_joined([trace.readout for trace in traces]),
+        label=_joined([trace.label for trace in traces]),
+        seconds=seconds,
+    )
+
+
+def _joined(arrays: Sequence[NDArray[_Array]]) -> NDArray[_Array]:
+    return np.concatenate(arrays)

@@ -1,0 +1,210 @@
+"""Run a network on several backends, hold each against the reference, and keep the numbers."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+
+from neuro_deploy.backends import Backend
+from neuro_deploy.errors import InputError, ModelFileError
+from neuro_deploy.files import write_atomically
+from neuro_deploy.ir.inputs import encode, fingerprint
+from neuro_deploy.ir.trace import Trace
+from neuro_deploy.measure.counts import Totals, count
+from neuro_deploy.netx import Network
+from neuro_deploy.verify.check import Comparison, compare
+
+REFERENCE = "integer"
+"""The backend that all others are compared with."""
+
+RESULT_FORMAT = 2
+
+
+@dataclass(frozen=True)
+class BackendResult:
+    """One backend's run in numbers.
+
+    Attributes:
+        backend: its name.
+        samples: how many it ran.
+        steps: chip steps (or model steps of a backend without a chip) of all samples.
+        accuracy: share of right answers.
+        counts: events; see :class:`neuro_deploy.measure.counts.Totals`.
+        seconds: wall time of the run, measured.
+        startup: wall time before the first step, measured.
+    """
+
+    backend: str
+    samples: int
+    steps: int
+    accuracy: float
+    counts: Totals
+    seconds: float
+    startup: float
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """The result of :func:`simulate`.
+
+    Attributes:
+        config: name of the network's configuration.
+        net_sha256: of the NetX file.
+        data_sha256: of the samples that the reference ran, see :func:`neuro_deploy.ir.inputs.fingerprint`.
+        neurons: computing neurons, and all neurons of the chain.
+        unquantised_accuracy: of the model with real-valued weights on as many samples as the reference ran, or None.
+        backends: in the order in which they ran.
+        comparisons: every backend but the reference, held against it.
+    """
+
+    config: str
+    net_sha256: str
+    data_sha256: str
+    neurons: tuple[int, int]
+    unquantised_accuracy: float | None
+    backends: tuple[BackendResult, ...]
+    comparisons: tuple[Comparison, ...]
+
+    @property
+    def equal(self) -> bool:
+        """No backend differs from the reference anywhere."""
+        return all(comparison.equal for comparison in self.comparisons)
+
+
+def run_backend(network: Network, backend: Backend, samples: NDArray[np.float32], labels: NDArray[np.int64]) -> Trace:
+    """Encode samples and run them on one backend.
+
+    Args:
+        network: the exported network.
+        backend: what runs it.
+        samples: [samples, T, channels] in the data's unit.
+        labels: [samples].
+
+    Raises:
+        InputError: samples that the network cannot read.
+        BackendError: the backend failed.
+    """
+    if samples.shape[1] != network.manifest.steps:
+        raise InputError(
+            f"samples have {samples.shape[1]} steps, the network was exported for {network.manifest.steps}: export again"
+        )
+    return backend.run(network, encode(samples, network.manifest.input), labels)
+
+
+def simulate(
+    network: Network,
+    runs: Sequence[tuple[Backend, int]],
+    samples: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    announce: Callable[[str, int], None] = lambda backend, samples: None,
+    unquantised_accuracy: float | None = None,
+) -> Simulation:
+    """Run the first samples on each backend and compare all with the reference.
+
+    Args:
+        network: the exported network.
+        runs: backends and the number of samples that each runs; the reference comes first.
+        samples: [samples, T, channels].
+        labels: [samples].
+        announce: called before each run.
+        unquantised_accuracy: of the model without quantisation, for the record.
+    """
+    reference: Trace | None = None
+    results, comparisons = [], []
+    segments = tuple(layer.segments for layer in network.chain.layers)
+    for backend, number in runs:
+        announce(backend.name, number)
+        trace = run_backend(network, backend, samples[:number], labels[:number])
+        results.append(summarise(trace, network))
+        if reference is None:
+            reference = trace
+        else:
+            comparisons.append(compare(reference, trace, segments))
+    total = sum(layer.size for layer in network.chain.layers)
+    compute = sum(s.size for layer in network.chain.layers for s in layer.segments if s.role in ("compute", "readout"))
+    number = results[0].samples
+    return Simulation(
+        config=network.manifest.config,
+        net_sha256=network.manifest.sha256.net,
+        data_sha256=fingerprint(samples[:number], labels[:number]),
+        neurons=(compute, total),
+        unquantised_accuracy=unquantised_accuracy,
+        backends=tuple(results),
+        comparisons=tuple(comparisons),
+    )
+
+
+def summarise(trace: Trace, network: Network) -> BackendResult:
+    """A trace in numbers."""
+    steps = network.manifest.steps if trace.layers is None else trace.input.shape[1]
+    return BackendResult(
+        trace.backend,
+        trace.samples,
+        steps * trace.samples,
+        trace.accuracy,
+        count(trace, network.chain).totals,
+        trace.seconds,
+        trace.startup,
+    )
+
+
+def save_trace(trace: Trace, path: Path) -> None:
+    """Write a trace as a compressed NumPy archive.
+
+    Keys: ``input``, ``population/<name>``, ``readout``, ``label`` and, from a backend that runs the chain, ``layer/<index>``;
+    shapes and types as in :class:`neuro_deploy.ir.trace.Trace`.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    arrays: dict[str, NDArray[Any]] = {"input": trace.input}
+    arrays |= {f"population/{name}": spikes for name, spikes in trace.populations.items()}
+    arrays |= {f"layer/{index}": spikes for index, spikes in enumerate(trace.layers or ())}
+    arrays |= {"readout": trace.readout, "label": trace.label}
+    write_atomically(path, lambda file: np.savez_compressed(file, **arrays))
+
+
+def versions() -> dict[str, str]:
+    """Of the packages that results depend on."""
+    return {name: version(name) for name in ("neuro-deploy", "lava-nc", "lava-dl", "torch", "numpy")}
+
+
+def save_result(result: Simulation, path: Path) -> None:
+    """Write a result as JSON, with the versions that made it.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    values = {
+        "format_version": RESULT_FORMAT,
+        **asdict(result),
+        "equal": result.equal,
+        "versions": versions(),
+    }
+    write_atomically(path, (json.dumps(values, indent=1) + "\n").encode())
+
+
+def load_result(path: Path) -> Simulation:
+    """Read what :func:`save_result` wrote.
+
+    Raises:
+        ModelFileError: missing, damaged or of another format.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if values.pop("format_version") != RESULT_FORMAT:
+            raise ModelFileError(f"{path}: not a simulation result of format {RESULT_FORMAT}: simulate again")
+        values = {field.name: values[field.name] for field in fields(Simulation)}
+        return TypeAdapter(Simulation).validate_python(values)
+    except FileNotFoundError as error:
+        raise ModelFileError(f"{path}: no such file: simulate first") from error
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        if isinstance(error, ModelFileError):
+            raise
+        raise ModelFileError(f"{path}: not a simulation result, or damaged: simulate again") from error

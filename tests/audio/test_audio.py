@@ -1,0 +1,237 @@
+"""Recordings become frames: those of Kaldi's formulas, the same however they are cut, whatever the file."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from archives import tone, wav
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from neuro_deploy.audio.front_end import FrontEnd, clip_frames
+from neuro_deploy.audio.recordings import file_frames
+from neuro_deploy.errors import InputError, ModelFileError
+from neuro_deploy.ir.inputs import encode
+from neuro_deploy.ir.manifest import FrontEndSpec, InputSpec
+from neuro_deploy.netx import load_network
+from neuro_deploy.netx.network import _read_manifest
+
+SPEC = FrontEndSpec()
+SMALL = FrontEndSpec(seconds=0.2, bins=16)
+ENCODER = InputSpec(channels=16, frames=1, constant_channel=16, message_bits=4, scale=1.0, offset=-12.0, clip=True)
+
+
+def noise(samples: int, seed: int = 0, channels: int | None = None) -> NDArray[np.float32]:
+    shape = (samples,) if channels is None else (samples, channels)
+    return (0.1 * np.random.default_rng(seed).standard_normal(shape)).astype(np.float32)
+
+
+def mel(hertz: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    return 1127.0 * np.log1p(np.asarray(hertz) / 700.0)
+
+
+def plain_frames(waveform: NDArray[np.float32], spec: FrontEndSpec) -> NDArray[np.float64]:
+    """Kaldi's definition in a few lines of NumPy, double precision."""
+    size = 1 << (spec.window - 1).bit_length()
+    edges = np.linspace(mel(spec.low_hz), mel(spec.high_hz), spec.bins + 2)
+    lines = mel(np.arange(size // 2) * spec.rate / size)
+    low, middle, high = (edges[i : i + spec.bins, None] for i in range(3))
+    bank = np.maximum(0, np.minimum((lines - low) / (middle - low), (high - lines) / (high - middle)))
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(spec.window) / (spec.window - 1))
+    frames = []
+    for step in range(spec.steps):
+        part = waveform[step * spec.hop :][: spec.window].astype(float)
+        part = part - part.mean()
+        part = part - spec.preemphasis * np.concatenate([part[:1], part[:-1]])
+        power = np.abs(np.fft.rfft(part * window, size)[: size // 2]) ** 2
+        frames.append(np.log(np.maximum(bank @ power, np.finfo(np.float32).eps)))
+    return np.array(frames)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [SPEC, FrontEndSpec(rate=8000, high_hz=3800, bins=20, hop_ms=10.0), FrontEndSpec(window_ms=12.3, hop_ms=3.3, bins=8)],
+)
+def test_the_frames_are_those_of_the_formulas(spec: FrontEndSpec) -> None:
+    waveform = noise(spec.rate) + np.float32(0.3)
+    found = clip_frames(waveform, spec)
+    assert found.shape == (spec.steps, spec.bins)
+    np.testing.assert_allclose(found, plain_frames(waveform, spec), atol=2e-3)
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(st.integers(0, 3000), min_size=1, max_size=12),
+    st.sampled_from([16000, 8000, 44100, 192000]),
+    st.integers(1, 9000),
+    st.sampled_from([None, 1, 2, 8]),
+)
+def test_a_clip_in_pieces_gives_the_same_bits(cuts: list[int], rate: int, samples: int, channels: int | None) -> None:
+    waveform = noise(samples, samples, channels)
+    front_end, found, begin = FrontEnd(SMALL, rate), [], 0
+    for size in cuts:
+        found.append(front_end.accept(waveform[begin : begin + size]))
+        begin += size
+    found += [front_end.accept(waveform[begin:]), front_end.finish()]
+    pieces = np.concatenate(found)
+    whole = clip_frames(waveform, SMALL, rate)
+    assert whole.shape == (SMALL.steps, SMALL.bins)
+    assert np.array_equal(pieces[: SMALL.steps], whole)
+    encoded = encode(whole[None], ENCODER)
+    assert np.array_equal(encode(pieces[None, : SMALL.steps], ENCODER), encoded)
+    assert 0 <= encoded.min() <= encoded.max() <= 15
+
+
+def test_a_frame_comes_as_soon_as_its_window_is_heard() -> None:
+    front_end = FrontEnd(SPEC, 16000)
+    assert len(front_end.accept(noise(SPEC.window - 1))) == 0
+    assert len(front_end.accept(noise(1))) == 1
+    assert len(front_end.accept(noise(SPEC.hop - 1))) == 0
+    assert len(front_end.accept(noise(1))) == 1
+
+
+def test_the_encoder_clips_only_where_it_says_so() -> None:
+    values = np.array([[[-20.0], [-11.4], [30.0]]])
+    spec = InputSpec(channels=1, frames=1, constant_channel=1, message_bits=4, scale=1.0, offset=-12.0, clip=True)
+    assert encode(values, spec).ravel().tolist() == [0, 1, 15]
+    with pytest.raises(InputError, match="the encoder takes -12 to 3"):
+        encode(values, spec.model_copy(update={"clip": False}))
+    with pytest.raises(InputError, match="only finite values"):
+        encode(np.full((1, 1, 1), np.nan), spec)
+
+
+def save(folder: Path, content: bytes, name: str = "a.wav") -> Path:
+    (folder / name).write_bytes(content)
+    return folder / name
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 22050, 44100, 48000, 192000])
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW"])
+def test_any_rate_and_depth_gives_nearly_the_same_frames(tmp_path: Path, rate: int, subtype: str) -> None:
+    spec = FrontEndSpec(bins=12, high_hz=3000.0)
+    sweep = sum(tone(hertz, 1.0, rate) for hertz in (220, 440, 880, 1760)) / 2
+    found = file_frames(save(tmp_path, wav(np.asarray(sweep, np.float32), rate, subtype)), spec)
+    expected = clip_frames(np.asarray(sum(tone(hertz, 1.0) for hertz in (220, 440, 880, 1760)) / 2, np.float32), spec)
+    middle = slice(2, -2)  # the resampler's filter begins and ends in silence
+    loud = expected[middle] > -1
+    assert loud.mean() > 0.2
+    assert np.abs(found[middle] - expected[middle])[loud].max() < 0.3
+
+
+@pytest.mark.parametrize("channels", [1, 2, 8])
+def test_channels_are_averaged(tmp_path: Path, channels: int) -> None:
+    waveform = noise(16000, channels=channels)
+    path = save(tmp_path, wav(waveform, subtype="FLOAT"))
+    assert np.array_equal(file_frames(path, SPEC), clip_frames(waveform.mean(axis=1, dtype=np.float32), SPEC))
+
+
+def test_a_long_recording_is_read_as_far_as_it_is_needed(tmp_path: Path) -> None:
+    long = np.concatenate([noise(48000), np.full(16000 * 60, np.nan, np.float32)])
+    path = save(tmp_path, wav(long, subtype="FLOAT"))
+    assert np.array_equal(file_frames(path, SPEC), clip_frames(noise(48000), SPEC))
+
+
+def test_clipped_and_truncated_recordings_are_read(tmp_path: Path) -> None:
+    clipped = np.clip(noise(16000) * 50, -1, 1)
+    assert np.isfinite(file_frames(save(tmp_path, wav(clipped)), SPEC, strict=True)).all()
+    half = wav(noise(16000))[:16044]
+    assert np.array_equal(
+        file_frames(save(tmp_path, half), SPEC)[:30], file_frames(save(tmp_path, wav(noise(16000))), SPEC)[:30]
+    )
+
+
+BAD = {
+    "empty": (b"", "an empty file"),
+    "text": (b"hello\n" * 100, "not a recording, or damaged"),
+    "a header that ends": (wav(noise(1000))[:20], "not a recording, or damaged"),
+    "no samples": (wav(noise(0)), "a recording of no samples"),
+    "silent": (wav(0 * noise(16000)), "silence"),
+    "one sample": (wav(noise(1), 192000), "0.0052 ms of sound, shorter than one window of 25 ms"),
+    "NaN": (
+        wav(np.where(np.arange(9000) == 77, np.nan, noise(9000)).astype(np.float32), subtype="FLOAT"),
+        "sample 77 is not a finite",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_recording_is_one_clear_line(tmp_path: Path, kind: str) -> None:
+    content, message = BAD[kind]
+    with pytest.raises(InputError) as caught:
+        file_frames(save(tmp_path, content), SPEC, strict=True)
+    assert str(caught.value).startswith(str(tmp_path / "a.wav"))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_file_is_one_clear_line(tmp_path: Path) -> None:
+    for path in (tmp_path / "missing.wav", tmp_path):
+        with pytest.raises(InputError, match=r"cannot be read|empty"):
+            file_frames(path, SPEC)
+
+
+def test_silence_is_a_sample_of_a_data_set(tmp_path: Path) -> None:
+    frames = file_frames(save(tmp_path, wav(0 * noise(100))), SPEC)
+    assert np.array_equal(frames, np.full((61, 40), np.log(np.finfo(np.float32).eps), np.float32))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"bins": 2}, "bins\n.*greater than or equal to 3"),
+        ({"rate": 8000}, "end at 4000 Hz at most"),
+        ({"low_hz": 900.0, "high_hz": 800.0}, "they must rise"),
+        ({"seconds": 0.01}, "0.01 s is shorter than a window of 25 ms"),
+    ],
+)
+def test_an_impossible_front_end_is_refused(values: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        FrontEndSpec(**values)
+
+
+def test_a_manifest_of_the_first_format_is_read(tmp_path: Path) -> None:
+    path = Path("netx_models/digits.json")
+    values = json.loads(path.read_text())
+    assert values["format_version"] in (1, 2)
+    values["format_version"] = 1
+    values.pop("front_end", None)
+    values["input"].pop("clip", None)
+    (tmp_path / "old.json").write_text(json.dumps(values))
+    old = _read_manifest(tmp_path / "old.json")
+    assert old.front_end is None
+    assert not old.input.clip
+    assert load_network(path.with_suffix(".net")).manifest.layers == old.layers
+    values["front_end"] = {"rate": 8000}
+    (tmp_path / "old.json").write_text(json.dumps(values))
+    with pytest.raises(ModelFileError, match="front_end"):
+        _read_manifest(tmp_path / "old.json")
+
+
+@pytest.mark.parametrize("onset", [0, 1, 350, 400, 656, 5000, 15_599, 15_700])
+def test_the_first_frame_with_sound_is_the_first_that_is_no_silence(onset: int) -> None:
+    sound = np.zeros(16_000, np.float32)
+    sound[onset:] = 0.5 * np.random.default_rng(0).standard_normal(16_000 - onset)
+    front_end = FrontEnd(FrontEndSpec(), 16_000)
+    assert front_end.first_sound is None
+    frames = np.concatenate([front_end.accept(sound[:300]), front_end.accept(sound[300:]), front_end.finish()])
+    loud = (frames > np.log(np.finfo(np.float32).eps) + 1e-3).any(axis=1)
+    assert front_end.first_sound == int(loud.argmax()) + 1
+
+
+def test_a_first_frame_with_sound_is_found_at_any_rate() -> None:
+    front_end = FrontEnd(FrontEndSpec(), 8000)
+    front_end.accept(np.zeros(4000, np.float32))
+    front_end.accept(np.full(100, 2.0**-16, np.float32))
+    assert front_end.first_sound is None
+    front_end.accept(np.full((100, 2), 0.1, np.float32))
+    # Sample 4100 is sample 8200 of the frames' rate; the window of the frame at 31 * 256 = 7936 is the first to reach it.
+    assert front_end.first_sound == 1 + 31
+
+
+def test_sound_that_no_frame_reaches_is_none() -> None:
+    front_end = FrontEnd(FrontEndSpec(), 16_000)
+    front_end.accept(np.zeros(15_760, np.float32))
+    front_end.accept(np.ones(240, np.float32))
+    assert front_end.first_sound is None

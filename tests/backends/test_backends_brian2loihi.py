@@ -1,0 +1,116 @@
+"""brian2-loihi, which shares no code with this project or Lava, fires the same spikes and ends with the same voltages."""
+
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import nets
+import numpy as np
+import pytest
+from commands import MODEL, run
+
+from neuro_deploy import extras
+from neuro_deploy.backends import BACKENDS, create
+from neuro_deploy.cli import simulations
+from neuro_deploy.errors import BackendError
+from neuro_deploy.ir.chain import Chain
+from neuro_deploy.ir.graph import Graph
+from neuro_deploy.ir.inputs import encode
+from neuro_deploy.ir.trace import Trace
+from neuro_deploy.measure.counts import count
+from neuro_deploy.netx import Network, load_network
+from neuro_deploy.training.config import parse
+from neuro_deploy.training.data import load_data
+from neuro_deploy.verify.check import Comparison, compare
+
+SHIPPED = Path(__file__).parents[2] / "netx_models" / "digits.net"
+
+
+@pytest.fixture
+def brian() -> None:
+    pytest.importorskip("brian2_loihi", reason="brian2-loihi is not installed: the extra 'emulators' brings it")
+
+
+def both(network: Network, encoded: np.ndarray) -> tuple[Trace, Trace]:
+    labels = np.zeros(len(encoded), np.int64)
+    expected, found = (create(name).run(network, encoded, labels) for name in ("integer", "brian2loihi"))
+    return expected, found
+
+
+def held_against(expected: Trace, found: Trace, chain: Chain) -> Comparison:
+    return compare(expected, found, tuple(layer.segments for layer in chain.layers))
+
+
+def recurrent() -> Graph:
+    """Leaks from slow to fast, and a memory of the past long enough that its taps feed themselves."""
+    rng = np.random.default_rng(7)
+    populations = [
+        nets.population(rng, "a", 4, threshold=150, decay=200, bias=60),
+        nets.population(rng, "b", 5, threshold=80, decay=4000),
+        nets.readout(2),
+    ]
+    projections = [
+        nets.projection(rng, "input", "a", 2, 4, 2, 80),
+        nets.projection(rng, "a", "b", 6, 5, 4, 120),
+        nets.projection(rng, "b", "out", 1, 2, 5),
+    ]
+    return Graph(2, {p.name: p for p in populations}, tuple(projections))
+
+
+@pytest.mark.parametrize("graph", [nets.tiny(), recurrent()], ids=["skips", "recurrent"])
+def test_every_spike_and_voltage(brian: None, tmp_path: Path, graph: Graph) -> None:
+    """Two samples: the second starts from rest."""
+    network = nets.saved(graph, tmp_path)
+    expected, found = both(network, nets.samples(graph, 2, 20))
+    assert all(spikes.any(axis=(1, 2)).all() for spikes in expected.populations.values()), "a silent population proves nothing"
+    assert expected.readout.any()
+    comparison = held_against(expected, found, network.chain)
+    assert comparison.first is None
+    assert comparison.equal
+    assert comparison.compared > 1000
+    assert found.seconds > 0
+    assert found.startup > 0
+
+
+@pytest.mark.slow
+def test_the_shipped_network(brian: None) -> None:
+    """Eight digits: every neuron of the chain, every read-out, and every count."""
+    network = load_network(SHIPPED)
+    test = load_data(parse(network.manifest.settings, "the test").data).test
+    expected, found = both(network, encode(test.samples[:8], network.manifest.input))
+    comparison = held_against(expected, found, network.chain)
+    assert comparison.mismatches == 0
+    assert comparison.readout_mismatches == 0
+    assert comparison.compared > 6_000_000
+    np.testing.assert_equal(asdict(count(found, network.chain)), asdict(count(expected, network.chain)))
+
+
+def test_it_is_part_of_the_check(
+    brian: None, project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = {name: entry for name, entry in BACKENDS.items() if name in ("integer", "brian2loihi")}
+    monkeypatch.setattr(simulations, "BACKENDS", others)
+    assert run("check", MODEL, "--samples", 3, "--brian-samples", 1) == 0
+    shown = capsys.readouterr().out
+    assert "brian2loihi: 1 samples" in shown
+    assert "brian2loihi = integer: every spike and every read-out is the same" in shown
+
+
+def test_without_it_the_check_goes_on_and_says_so(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "brian2_loihi", None)
+    others = {name: entry for name, entry in BACKENDS.items() if name in ("integer", "fast", "brian2loihi")}
+    monkeypatch.setattr(simulations, "BACKENDS", others)
+    assert run("check", MODEL, "--samples", 2) == 0
+    shown = capsys.readouterr().out
+    assert f"brian2loihi: left out, {extras.advice('brian2_loihi')}" in shown
+    assert "fast = integer" in shown
+
+
+def test_a_chain_with_biases_of_its_own_is_refused(brian: None, tmp_path: Path) -> None:
+    network = nets.saved(nets.tiny(), tmp_path)
+    layers = (replace(network.chain.layers[0], bias=np.ones(network.chain.layers[0].size, np.int64)), *network.chain.layers[1:])
+    biased = replace(network, chain=replace(network.chain, layers=layers))
+    with pytest.raises(BackendError, match="brian2loihi: a layer has biases of its own"):
+        create("brian2loihi").run(biased, nets.samples(nets.tiny(), 1, 20), np.zeros(1, np.int64))

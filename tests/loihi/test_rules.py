@@ -1,0 +1,143 @@
+"""The chip's rules: each alone, all at once, and none against a sound network."""
+
+from dataclasses import replace
+from typing import Any
+
+import nets
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from neuro_deploy.errors import RuleError
+from neuro_deploy.ir.chain import Chain, Layer, Segment
+from neuro_deploy.ir.semantics import run_chain
+from neuro_deploy.loihi import rules
+from neuro_deploy.loihi.bounds import current_bounds, row_bounds, voltage_bounds
+from neuro_deploy.lowering import lower
+
+USE = rules.Use(message_bits=3, steps=20)
+
+
+def change(index: int, **fields: Any) -> Chain:
+    chain = lower(nets.tiny())
+    layers = list(chain.layers)
+    layers[index] = replace(layers[index], **fields)
+    return replace(chain, layers=tuple(layers))
+
+
+def with_weight(index: int, value: int, row: int = 0) -> Chain:
+    weight = lower(nets.tiny()).layers[index].weight.copy()
+    weight[row, 0] = value
+    return change(index, weight=weight)
+
+
+def test_a_sound_network_breaks_no_rule() -> None:
+    assert rules.violations_of(lower(nets.tiny()), USE) == []
+
+
+@pytest.mark.parametrize(
+    ("chain", "message"),
+    [
+        (with_weight(3, 300), "layer 3 (s3): weight 300 exceeds 254"),
+        (with_weight(3, -258), "layer 3 (s3): weight -258 is below -256"),
+        (with_weight(3, 7), "layer 3 (s3): 1 odd weights, the first is 7"),
+        (change(1, threshold=0), "layer 1 (s1): threshold 0 is outside 1..131071"),
+        (change(1, threshold=1 << 17), "layer 1 (s1): threshold 131072 is outside 1..131071"),
+        (change(1, voltage_decay=4096), "layer 1 (s1): voltage decay 4096 is outside 0..4095"),
+        (change(1, current_decay=0), "layer 1 (s1): current decay 0 is outside 1..4096"),
+        (change(1, bias=np.full(22, 5000)), "layer 1 (s1): bias 5000 is outside -4096..4095"),
+        (change(4, weight=np.zeros((3, 8), np.int64)), "layer 4 (out): all weights are zero"),
+        (change(4, weight=np.zeros((3, 9), np.int64)), "layer 3 (s3) [8] -> layer 4 (out) [9]: sizes differ"),
+        (change(1, weight_rec=np.zeros((3, 9), np.int64)), "layer 1 (s1): recurrent weights of shape [3, 9]"),
+    ],
+)
+def test_a_broken_rule_says_what_and_which_limit(chain: Chain, message: str) -> None:
+    (violation,) = [v for v in rules.violations_of(chain, USE) if message in v]
+    assert violation
+
+
+def test_all_violations_are_reported_at_once() -> None:
+    chain = with_weight(3, 301)
+    layers = (replace(chain.layers[0], threshold=-1), *chain.layers[1:])
+    with pytest.raises(RuleError) as caught:
+        rules.check(replace(chain, layers=layers), message_bits=0, steps=20)
+    for part in ("threshold -1", "weight 301 exceeds", "301", "0 message bits", "odd"):
+        assert part in str(caught.value)
+
+
+def test_a_weight_that_lava_would_store_otherwise() -> None:
+    inhibitory = Layer(np.array([[-256, 0]]), np.array([[254]]), 100, 4096, 2048)
+    chain = Chain(1, 1, (inhibitory, Layer(np.array([[2]]), None, 131071, 4096, 0)), 1)
+    (violation,) = rules.violations_of(chain, USE)
+    assert "layer 0: weight -256 at [0, 0] would be stored as -255" in violation
+
+
+def wide(weight: int, inputs: int, *, threshold: int = 100, decay: int = 2048, rest: int = 0) -> Chain:
+    """``inputs`` graded channels on one neuron, and a read-out."""
+    first = Layer(np.array([[weight] * inputs + [rest]]), None, threshold, 4096, decay)
+    return Chain(1, inputs, (first, Layer(np.array([[2]]), None, 131071, 4096, 0)), 40)
+
+
+@pytest.mark.parametrize(("inputs", "broken"), [(73, False), (74, True)])
+def test_the_current_must_not_wrap(inputs: int, broken: bool) -> None:
+    # 7 * 254 * 73 * 64 = 8,306,816 is the last below 2**23.
+    found = [v for v in rules.current_range(wide(254, inputs, rest=-2), USE) if "wraps" in v]
+    assert bool(found) == broken
+    if broken:
+        assert "layer 0: neuron 0's current can reach 8420608" in found[0]
+
+
+@pytest.mark.parametrize(("inputs", "broken"), [(36, False), (37, True)])
+def test_the_voltage_must_not_clip(inputs: int, broken: bool) -> None:
+    # Inhibition that halves each step adds up to twice itself.
+    assert bool(rules.voltage_range(wide(-256, inputs, rest=2), USE)) == broken
+
+
+def readout(weight: int, sources: int) -> Chain:
+    first = Layer(np.full((sources, 2), 2), None, 100, 4096, 2048)
+    return Chain(1, 1, (first, Layer(np.full((1, sources), weight), None, 131071, 4096, 0)), 40)
+
+
+@pytest.mark.parametrize(
+    ("weight", "sources", "message"),
+    [(254, 25, ""), (254, 26, "fires above 8388544"), (-254, 25, ""), (-254, 26, "clips below -8388607")],
+)
+def test_the_readout_must_hold_a_sample(weight: int, sources: int, message: str) -> None:
+    # 20 steps * 64 * 254 * 25 = 8,128,000.
+    found = rules.readout_range(readout(weight, sources), USE)
+    assert bool(found) == bool(message)
+    assert message in "".join(found)
+
+
+def test_the_bias_line_is_on_at_each_step_of_a_readout() -> None:
+    sources = (Segment("a", 0, 25, "compute", "a", 0), Segment("bias", 25, 26, "bias", "bias", 0))
+    last = Layer(np.array([[254] * 25 + [-200]]), None, 131071, 4096, 0)
+    chain = Chain(1, 1, (Layer(np.full((26, 2), 2), None, 100, 4096, 2048, sources), last), 40)
+    low, high = row_bounds(chain, 1, 3, bias_always=True)
+    assert (low[0], high[0]) == (-200, 25 * 254 - 200)
+    low, high = row_bounds(chain, 1, 3)
+    assert (low[0], high[0]) == (-200, 25 * 254)
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4096), st.integers(0, 4095))
+def test_no_run_leaves_the_bounds(seed: int, current_decay: int, voltage_decay: int) -> None:
+    rng = np.random.default_rng(seed)
+    weights = [2 * rng.integers(-128, 128, shape) for shape in ((3, 4), (3, 3), (2, 3))]
+    first = Layer(
+        weights[0], weights[1], int(rng.integers(1, 300)), current_decay, voltage_decay, bias=rng.integers(-50, 50, 3)
+    )
+    chain = Chain(1, 3, (first, Layer(weights[2], None, 131071, 4096, 0)), 0)
+    injected = rng.integers(0, 8, (4, 30, 4))
+    injected[..., 3] = rng.integers(0, 2, (4, 30))
+    low, high = current_bounds(chain, 0, 3)
+    # The voltage before the reset is not recorded; a threshold that is never reached shows it.
+    silent = replace(first, threshold=(1 << 17) - 1)
+    for layer in (first, silent):
+        run, _ = run_chain(replace(chain, layers=(layer, chain.layers[1])), injected)
+        lowest, highest = voltage_bounds(layer, (low, high), 30)
+        assert (run.u >= low).all()
+        assert (run.u <= high).all()
+        assert (run.v >= lowest).all()
+        assert (run.v <= np.maximum(highest, 0)).all()

@@ -1,0 +1,146 @@
+"""Counts against an event-by-event recount, and the same on all exact backends."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import nets
+import numpy as np
+import pytest
+
+from neuro_deploy.backends import Backend
+from neuro_deploy.backends.fast import FastBackend
+from neuro_deploy.backends.integer import IntegerBackend
+from neuro_deploy.backends.lava import LavaBackend
+from neuro_deploy.backends.torch import TorchBackend
+from neuro_deploy.ir.chain import Chain, Role
+from neuro_deploy.ir.inputs import encode
+from neuro_deploy.ir.trace import Trace
+from neuro_deploy.loihi import limits
+from neuro_deploy.loihi.cores import Placement, place, position
+from neuro_deploy.measure.counts import Counts, count
+from neuro_deploy.netx import load_network
+from neuro_deploy.training.config import load
+from neuro_deploy.training.data import load_data
+from neuro_deploy.training.deploy import load_evaluator
+
+STEPS = 12
+FIELDS = ("spikes", "synops", "sent_synops", "active", "packets")
+
+
+def recount(trace: Trace, chain: Chain, placement: Placement) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """One neuron, one step and one synapse at a time: neurons of each layer, with the input as the first, and cores."""
+    assert trace.layers is not None
+    events = [trace.input, *trace.layers]
+    home = [np.full(chain.input_size, -1), *placement.layers]
+    tile = [np.zeros(chain.input_size, int), *(cores // limits.TILE_CORES for cores in placement.layers)]
+    shape = [(trace.samples, record.shape[2]) for record in events]
+    found = [{field: np.zeros(s, int) for field in FIELDS} | {"hops": np.zeros((*s, 2), int)} for s in shape]
+    cores = {field: np.zeros((trace.samples, len(placement.cores)), int) for field in ("active", "spikes", "synops")}
+    for sample in range(trace.samples):
+        for k, record in enumerate(events):
+            targets = [(k + 1, chain.layers[k].weight)] if k < chain.latency else []
+            if k > 0 and (recurrent := chain.layers[k - 1].weight_rec) is not None:
+                targets.append((k, recurrent))
+            touched = {(step, neuron) for step, neuron in np.argwhere(record[sample]) if k > 0}
+            for _, source in np.argwhere(record[sample]):
+                found[k]["spikes"][sample, source] += 1
+                reached = set()
+                for layer, weight in targets:
+                    for target in np.flatnonzero(weight[:, source]):
+                        found[k]["sent_synops"][sample, source] += 1
+                        found[layer]["synops"][sample, target] += 1
+                        cores["synops"][sample, home[layer][target]] += 1
+                        reached.add(home[layer][target])
+                found[k]["packets"][sample, source] += len(reached)
+                for core in reached:
+                    way = position(tile[k][source]) - position(np.array(core // limits.TILE_CORES))
+                    found[k]["hops"][sample, source] += abs(way)
+            if k > 0:
+                senders = [(events[k - 1], chain.layers[k - 1].weight), (record, chain.layers[k - 1].weight_rec)]
+                for before, weight in senders:
+                    if weight is not None:
+                        for step, source in np.argwhere(before[sample, :-1]):
+                            touched |= {(step + 1, target) for target in np.flatnonzero(weight[:, source])}
+                for _, neuron in touched:
+                    found[k]["active"][sample, neuron] += 1
+                    cores["active"][sample, home[k][neuron]] += 1
+                for neuron in range(record.shape[2]):
+                    cores["spikes"][sample, home[k][neuron]] += int(record[sample, :, neuron].sum())
+    return found, cores
+
+
+def test_counts_are_a_recount_of_every_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "CORE_COMPARTMENTS", 3)
+    graph = nets.tiny()
+    network = nets.saved(graph, tmp_path, STEPS)
+    chain, placement = network.chain, place(network.chain)
+    trace = IntegerBackend().run(network, nets.samples(graph, 2, STEPS), np.zeros(2, np.int64))
+    counts = count(trace, chain, placement)
+    found, cores = recount(trace, chain, placement)
+    assert counts.chip is not None
+    assert counts.chip.cores is not None
+    for name, number in cores.items():
+        assert (getattr(counts.chip.cores, name) == number).all(), name
+    assert counts.chip.cores.neurons.tolist() == [core.neurons for core in placement.cores]
+    expected = {"events": "spikes", "synops": "sent_synops", "packets": "packets", "hops": "hops"}
+    for ours, theirs in expected.items():
+        assert (getattr(counts.chip.input, ours) == found[0][theirs].sum(axis=1)).all(), ours
+    segments = [(k, segment) for k, layer in enumerate(chain.layers) for segment in layer.segments]
+    for (k, segment), ours in zip(segments, counts.chip.segments, strict=True):
+        assert (ours.layer, ours.name, ours.role, ours.neurons) == (k, segment.name, segment.role, segment.size)
+        for field in (*FIELDS, "hops"):
+            theirs = found[k + 1][field][:, segment.start : segment.stop].sum(axis=1)
+            assert (getattr(ours, field) == theirs).all(), (ours.name, field)
+            assert getattr(ours, field).dtype == np.int64
+    assert {name: n.tolist() for name, n in counts.populations.items()} == {
+        name: spikes.sum(axis=(1, 2)).tolist() for name, spikes in trace.populations.items()
+    }
+    check_totals(counts, trace)
+
+
+def check_totals(counts: Counts, trace: Trace) -> None:
+    """The totals are the sums of the segments, with the model's and the chip's own neurons apart."""
+    chip, totals = counts.chip, counts.totals
+    assert chip is not None
+    assert trace.layers is not None
+    model: tuple[Role, ...] = ("compute", "readout")
+    relays: tuple[Role, ...] = ("tap", "relay", "bias")
+    spikes = sum(int(spikes.sum()) for spikes in trace.populations.values())
+    assert totals.compute_spikes == spikes
+    assert totals.drain_spikes == chip.total("spikes", model).sum() - spikes
+    assert (totals.relay_spikes, totals.relay_synops) == (
+        chip.total("spikes", relays).sum(),
+        chip.total("synops", relays).sum(),
+    )
+    assert totals.compute_synops == chip.total("synops", model).sum()
+    assert totals.updates == sum(layer.size for layer in trace.layers)
+    assert totals.active_updates == chip.total("active").sum()
+    assert totals.packets == chip.total("packets").sum() + chip.input.packets.sum()
+    assert totals.messages == np.count_nonzero(trace.input)
+    assert totals.rates == {name: spikes.mean() for name, spikes in trace.populations.items()}
+    numbers = [number for name, number in vars(totals).items() if name != "rates"]
+    assert min(numbers) > 0
+
+
+def test_all_exact_backends_count_the_same() -> None:
+    """Every field of every population, tap, relay, bias and core, for each of eight digits."""
+    network = load_network(Path(__file__).parents[2] / "netx_models" / "digits.net")
+    test = load_data(load("digits").data).test
+    data = encode(test.samples[:8], network.manifest.input), test.labels[:8]
+    placement = place(network.chain)
+
+    def counts(backend: Backend) -> Counts:
+        return count(backend.run(network, *data), network.chain, placement)
+
+    expected = counts(IntegerBackend())
+    assert expected.chip is not None
+    assert min(segment.spikes.min() for segment in expected.chip.segments if segment.role == "tap") > 0
+    for backend in (FastBackend(), LavaBackend(fused=True)):
+        np.testing.assert_equal(asdict(counts(backend)), asdict(expected))
+    model = counts(TorchBackend(load_evaluator))
+    assert model.chip is None
+    np.testing.assert_equal(model.populations, expected.populations)
+    assert (model.messages == expected.messages).all()
+    assert model.rates == expected.rates
+    assert model.totals.compute_spikes == expected.totals.compute_spikes

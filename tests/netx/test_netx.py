@@ -1,0 +1,220 @@
+"""NetX files: round trip, the stock loader's view of them, and every way in which they can be wrong."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import lava_reference
+import nets
+import numpy as np
+import pytest
+
+from neuro_deploy.errors import ModelFileError, OutputError, RuleError
+from neuro_deploy.files import sha256
+from neuro_deploy.ir.chain import Chain
+from neuro_deploy.loihi.weights import stored_weights
+from neuro_deploy.lowering import lower
+from neuro_deploy.netx import Network, image, load_network, read, save_network, write
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Network:
+    return nets.saved(nets.tiny(), tmp_path)
+
+
+def assert_same_layers(found: Chain, expected: Chain) -> None:
+    for ours, theirs in zip(found.layers, expected.layers, strict=True):
+        assert (ours.weight == theirs.weight).all()
+        assert (ours.weight_rec is None) == (theirs.weight_rec is None)
+        if ours.weight_rec is not None:
+            assert (ours.weight_rec == theirs.weight_rec).all()
+        for field in ("threshold", "current_decay", "voltage_decay"):
+            assert getattr(ours, field) == getattr(theirs, field)
+
+
+def test_a_chain_comes_back_as_it_went(tmp_path: Path) -> None:
+    chain = lower(nets.tiny())
+    write(chain, tmp_path / "a.net")
+    assert_same_layers(read(tmp_path / "a.net"), chain)
+
+
+def test_a_network_comes_back_with_its_meaning(network: Network) -> None:
+    chain = lower(nets.tiny())
+    assert_same_layers(network.chain, chain)
+    assert [layer.segments for layer in network.chain.layers] == [layer.segments for layer in chain.layers]
+    assert (network.chain.frames, network.chain.channels, network.chain.gap) == (chain.frames, chain.channels, chain.gap)
+    assert network.checkpoint.read_bytes() == b"checkpoint"
+    assert network.manifest.sha256.checkpoint == sha256(network.checkpoint)
+    assert (network.manifest.readout.layer, network.manifest.readout.scale, network.manifest.latency) == (4, 64, 5)
+
+
+def test_equal_chains_make_equal_files() -> None:
+    first = image(lower(nets.tiny()))
+    time.sleep(1.1)  # a time stamp would differ
+    assert image(lower(nets.tiny())) == first
+
+
+def test_the_stock_loader_builds_what_was_written(network: Network) -> None:
+    loaded = lava_reference.network(network.net, 3)
+    assert len(loaded) == len(network.chain.layers)
+    for block, layer in zip(loaded.layers, network.chain.layers, strict=True):
+        assert block.neuron.vth.init == layer.threshold
+        assert block.neuron.du.init == layer.current_decay - 1
+        assert block.neuron.dv.init == layer.voltage_decay
+        stored, stored_rec = stored_weights(layer.weight, layer.weight_rec)
+        exponent = block.synapse.proc_params["weight_exp"]
+        assert (np.right_shift(block.synapse.weights.init, -exponent) == stored).all()
+        if stored_rec is not None:
+            assert (np.right_shift(block.synapse_rec.weights.init, -exponent) == stored_rec).all()
+
+
+def test_a_network_that_breaks_rules_is_not_written(tmp_path: Path) -> None:
+    graph = nets.tiny()
+    with pytest.raises(RuleError):
+        save_network(lower(graph), tmp_path / "a.net", nets.about(graph, steps=10**6), b"")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputError, match="cannot write"):
+        nets.saved(nets.tiny(), tmp_path / "file")
+
+
+def put(name: str, value: Any) -> Callable[[h5py.File], None]:
+    def change(file: h5py.File) -> None:
+        if name in file:
+            del file[name]
+        if value is not None:
+            file[name] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (put("layer", None), "group 'layer' is missing"),
+        (put("layer/1", None), "group '1' is missing"),
+        (put("layer/2/weight", None), "layer 2: dataset 'weight' is missing"),
+        (put("layer/2/weight_rec", None), "layer 2: dataset 'weight_rec' is missing"),
+        (put("layer/2/neuron", None), "layer 2: group 'neuron' is missing"),
+        (put("layer/2/neuron/vThMant", None), "layer 2/neuron: dataset 'vThMant' is missing"),
+        (
+            put("layer/2/type", np.array([b"conv"], "S10")),
+            "layer 2: layer type 'conv' is not supported: only dense and dense_rec",
+        ),
+        (put("layer/0/type", np.array([b"pool"], "S10")), "layer 0: layer type 'pool' is not supported"),
+        (put("layer/2/delay", np.zeros(3)), "layer 2: delay is not supported"),
+        (put("layer/3/weight", np.zeros((8, 7))), "layer 3: weight has 7 columns and the layer before has 29 neurons"),
+        (put("layer/3/weight", np.zeros((9, 29))), r"layer 3: weight has shape \[9, 29\], expected \[8, inputs\]"),
+        (put("layer/1/weight_rec", np.zeros((22, 3))), "layer 1: weight_rec has 3 columns and the layer has 22 neurons"),
+        (put("layer/3/weight", np.full((8, 29), 300)), "layer 3: weight holds 300, the chip takes -256 to 255"),
+        (put("layer/3/weight", np.full((8, 29), np.nan)), "layer 3: weight holds nan, expected integers"),
+        (put("layer/3/weight", np.full((8, 29), 0.5)), "layer 3: weight holds 0.5, expected integers"),
+        (put("layer/3/weight", np.full((8, 29), b"x")), "layer 3: weight holds .* instead of integers"),
+        (put("layer/3/neuron/vThMant", 1 << 18), "layer 3/neuron: vThMant holds 262144, the chip takes 1 to 131071"),
+        (put("layer/3/neuron/iDecay", 0), "layer 3/neuron: iDecay holds 0, the chip takes 1 to 4096"),
+        (put("layer/3/neuron/vDecay", [1, 2]), "layer 3/neuron: vDecay has 2 values, expected one"),
+        (put("layer/3/neuron/type", b"SDNN"), "layer 3/neuron: neuron type 'SDNN' is not supported"),
+        (put("layer/3/neuron/messageBits", 8), "graded spikes between layers"),
+        (put("layer/3/bias", np.zeros(3)), "layer 3: bias has 3 values and the layer has 8 neurons"),
+    ],
+)
+def test_files_with_something_wrong(network: Network, change: Callable[[h5py.File], None], message: str) -> None:
+    with h5py.File(network.net, "a") as file:
+        change(file)
+    with pytest.raises(ModelFileError, match=message) as caught:
+        read(network.net)
+    assert "\n" not in str(caught.value)
+    assert str(network.net) in str(caught.value)
+
+
+def test_files_that_are_no_netx_file(tmp_path: Path, network: Network) -> None:
+    whole = network.net.read_bytes()
+    with pytest.raises(ModelFileError, match="no such file"):
+        read(tmp_path / "none.net")
+    for content in (b"", b"text", whole[:100], whole[: len(whole) // 2], whole[:-1]):
+        network.net.write_bytes(content)
+        with pytest.raises(ModelFileError, match="not a whole HDF5 file") as caught:
+            read(network.net)
+        assert "\n" not in str(caught.value)
+
+
+def test_damage_anywhere_is_found(network: Network) -> None:
+    whole = network.net.read_bytes()
+    rng = np.random.default_rng(0)
+    for place in rng.integers(0, len(whole), 200):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0xFF
+        network.net.write_bytes(damaged)
+        with pytest.raises(ModelFileError) as caught:
+            load_network(network.net)
+        assert "\n" not in str(caught.value)
+
+
+def test_an_own_bias_and_a_single_row_are_read(tmp_path: Path) -> None:
+    chain = lower(nets.tiny())
+    write(chain, tmp_path / "a.net")
+    with h5py.File(tmp_path / "a.net", "a") as file:
+        file["layer/4/bias"] = np.array([1.0, -2.0, 3.0])
+        put("layer/4/weight", chain.layers[4].weight.reshape(-1).astype(float))(file)
+    layer = read(tmp_path / "a.net").layers[4]
+    assert layer.bias is not None
+    assert layer.bias.tolist() == [1, -2, 3]
+    assert (layer.weight == chain.layers[4].weight).all()
+
+
+def edit(*keys: str | int, to: Any) -> Callable[[dict[str, Any]], None]:
+    def change(manifest: dict[str, Any]) -> None:
+        place: Any = manifest
+        for key in keys[:-1]:
+            place = place[key]
+        place[keys[-1]] = to
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (edit("format_version", to=3), "format_version 3, this program reads 1 and 2"),
+        (edit("steps", to=0), "steps is 0: input should be greater than or equal to 1"),
+        (edit("surprise", to=1), "surprise is 1: extra inputs are not permitted"),
+        (
+            edit("layers", 1, "populations", 0, "role", to="boss"),
+            "layers.1.populations.0.role is 'boss': input should be 'compute'",
+        ),
+        (edit("sha256", "net", to="0" * 64), "SHA-256 differs"),
+        (edit("layers", 1, "size", to=21), r"layer 1 is dense_rec \[21\], the NetX file's layer 1 is dense_rec \[22\]"),
+        (edit("layers", to=[]), "layers is"),
+        (edit("latency", to=4), "5 layers and latency 4, the NetX file has 5 layers"),
+        (edit("input", "frames", to=2), "the NetX file reads 7 channels"),
+        (edit("layers", 1, "populations", 1, "start", to=5), "layer 1: s1~1 covers 5..8, the one before ends at 4"),
+        (edit("readout", "stop", to=2), "read-out layer 4, neurons 0..2, for 3 classes"),
+    ],
+)
+def test_manifests_with_something_wrong(network: Network, change: Callable[[dict[str, Any]], None], message: str) -> None:
+    path = network.net.with_suffix(".json")
+    manifest = json.loads(path.read_text())
+    change(manifest)
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(ModelFileError, match=message) as caught:
+        load_network(network.net)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(None, "No such file"), (b"{", "invalid JSON"), (b"[]", "valid dictionary|an object")]
+)
+def test_manifests_that_are_none(network: Network, content: bytes | None, message: str) -> None:
+    path = network.net.with_suffix(".json")
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ModelFileError, match=message) as caught:
+        load_network(network.net)
+    assert "\n" not in str(caught.value)

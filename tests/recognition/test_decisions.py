@@ -1,0 +1,62 @@
+"""Read-outs over time and the decisions taken from them, against shorter samples and against plain loops."""
+
+from pathlib import Path
+
+import nets
+import numpy as np
+import pytest
+
+from neuro_deploy.backends.integer import IntegerBackend
+from neuro_deploy.ir.inputs import inject
+from neuro_deploy.ir.semantics import run_chain
+from neuro_deploy.netx import load_network
+from neuro_deploy.recognition.decisions import decide, readouts, scores
+
+STEPS = 12
+
+
+def test_a_readout_so_far_is_that_of_a_shorter_sample(tmp_path: Path) -> None:
+    graph = nets.tiny()
+    network = nets.saved(graph, tmp_path, STEPS)
+    chain = network.chain
+    encoded = nets.samples(graph, 3, STEPS)
+    trace = IntegerBackend().run(network, encoded, np.zeros(3, np.int64))
+    voltages = readouts(chain, trace, STEPS)
+    assert voltages.shape == (3, STEPS, 3)
+    assert np.array_equal(voltages[:, -1], trace.readout)
+    for steps in (1, 2, 7, STEPS):
+        *_, last = run_chain(chain, inject(encoded[:, :steps], network.manifest.input, chain.latency))
+        assert last.voltages is not None
+        assert np.array_equal(voltages[:, steps - 1], last.voltages[:, steps + chain.latency - 1])
+    assert np.unique(voltages[0, :, 0]).size > STEPS // 2, "a read-out that stands still proves nothing"
+
+
+def test_readouts_of_the_shipped_network_end_where_its_trace_ends() -> None:
+    """A real chain has taps, relays and bias neurons before its read-out."""
+    network = load_network(Path("netx_models/digits.net"))
+    steps, spec = network.manifest.steps, network.manifest.input
+    encoded = np.random.default_rng(0).integers(0, 2**spec.message_bits, (2, steps, spec.channels)).astype(np.int32)
+    trace = IntegerBackend().run(network, encoded, np.zeros(2, np.int64))
+    assert np.array_equal(readouts(network.chain, trace, steps)[:, -1], trace.readout)
+
+
+def test_scores_are_shares_that_evidence_moves() -> None:
+    voltages = np.array([[[0, 0, 0], [640, 0, 0], [640, 1280, -640]]])
+    found = scores(voltages, 640)
+    np.testing.assert_allclose(found.sum(axis=2), 1)
+    np.testing.assert_allclose(found[0, 0], 1 / 3)
+    np.testing.assert_allclose(found[0, 1, 0] / found[0, 1, 1], np.e)
+    np.testing.assert_allclose(found[0, 2, 1] / found[0, 2, 2], np.exp(3))
+    assert np.isfinite(scores(np.array([[[2**40, -(2**40)]]]), 64)).all()
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.4, 0.6, 0.9, 1.1])
+def test_a_decision_is_the_first_that_is_sure_enough(threshold: float) -> None:
+    confidence = np.random.default_rng(1).dirichlet(np.ones(3), (50, 7))
+    found = decide(confidence, threshold)
+    for sample, steps in enumerate(confidence):
+        sure = [step for step in range(7) if max(steps[step]) >= threshold]
+        step = sure[0] if sure else 6
+        assert found.steps[sample] == step + 1
+        assert found.classes[sample] == list(steps[step]).index(max(steps[step]))
+        assert found.scores[sample] == max(steps[step])
