@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro_deploy.ir.graph import INPUT, Graph, Population, Projection
+from neuro_deploy.ir.manifest import Description
 from neuro_deploy.lowering import lower
-from neuro_deploy.netx import Description, Network, load_network, save_network
+from neuro_deploy.netx import Network, load_network, save_network
 
 READOUT_THRESHOLD = (1 << 17) - 1
 

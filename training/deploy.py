@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from neuro_deploy.errors import RuleError
 from neuro_deploy.ir.graph import INPUT, Graph, Population, Projection
+from neuro_deploy.ir.manifest import Description
 from neuro_deploy.ir.semantics import FRACTION_BITS
 from neuro_deploy.loihi.limits import THRESHOLD_MAX
-from neuro_deploy.netx import Description
 from neuro_deploy.training.checkpoint import Checkpoint, read
 from neuro_deploy.training.models.network import Deployed, Memory, Network
 

@@ -1,5 +1,6 @@
 """The manifest beside a NetX file: what the file's neurons mean, how to feed it and where to read it."""
 
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -156,3 +157,32 @@ class Manifest(_Strict):
     layers: tuple[LayerSpec, ...] = Field(min_length=1)
     readout: ReadoutSpec
     sha256: Hashes
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a manifest says that is not in the chain.
+
+    Attributes:
+        config: name of the configuration that the network was trained with.
+        settings: that configuration, whole; plain data as JSON has it.
+        classes: names, one for each read-out neuron.
+        message_bits: bits of the graded input.
+        scale: of the encoder, see :class:`InputSpec`.
+        offset: of the encoder.
+        steps: T, steps of a sample.
+        logit: voltage of the read-out for a logit of 1, see :class:`ReadoutSpec`.
+        clip: of the encoder.
+        front_end: what makes the samples from recordings, if they are such.
+    """
+
+    config: str
+    settings: dict[str, Any]
+    classes: tuple[str, ...]
+    message_bits: int
+    scale: float
+    offset: float
+    steps: int
+    logit: int
+    clip: bool = False
+    front_end: FrontEndSpec | None = None

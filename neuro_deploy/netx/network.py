@@ -3,14 +3,22 @@
 import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
 from neuro_deploy.errors import ModelFileError
 from neuro_deploy.files import sha256, write_all_atomically
 from neuro_deploy.ir.chain import Chain, Layer, Segment
-from neuro_deploy.ir.manifest import READABLE, FrontEndSpec, Hashes, InputSpec, LayerSpec, Manifest, ReadoutSpec, SegmentSpec
+from neuro_deploy.ir.manifest import (
+    READABLE,
+    Description,
+    Hashes,
+    InputSpec,
+    LayerSpec,
+    Manifest,
+    ReadoutSpec,
+    SegmentSpec,
+)
 from neuro_deploy.ir.semantics import FRACTION_BITS
 from neuro_deploy.loihi import rules
 from neuro_deploy.netx.reading import read
@@ -48,35 +56,6 @@ class Network:
                 f"{path}: SHA-256 {found[:12]}... is not the manifest's {self.manifest.sha256.checkpoint[:12]}...: export again"
             )
         return path
-
-
-@dataclass(frozen=True)
-class Description:
-    """What a manifest says that is not in the chain.
-
-    Attributes:
-        config: name of the configuration that the network was trained with.
-        settings: that configuration, whole; plain data as JSON has it.
-        classes: names, one for each read-out neuron.
-        message_bits: bits of the graded input.
-        scale: of the encoder, see :class:`~neuro_deploy.ir.manifest.InputSpec`.
-        offset: of the encoder.
-        steps: T, steps of a sample.
-        logit: voltage of the read-out for a logit of 1, see :class:`~neuro_deploy.ir.manifest.ReadoutSpec`.
-        clip: of the encoder.
-        front_end: what makes the samples from recordings, if they are such.
-    """
-
-    config: str
-    settings: dict[str, Any]
-    classes: tuple[str, ...]
-    message_bits: int
-    scale: float
-    offset: float
-    steps: int
-    logit: int
-    clip: bool = False
-    front_end: FrontEndSpec | None = None
 
 
 def save_network(chain: Chain, net: Path, about: Description, checkpoint: bytes) -> Manifest:

@@ -17,10 +17,11 @@ from neuro_deploy.backends.integer import IntegerBackend
 from neuro_deploy.backends.lava import LavaBackend
 from neuro_deploy.errors import NeuroDeployError
 from neuro_deploy.ir.graph import INPUT, Graph, Population, Projection
+from neuro_deploy.ir.manifest import Description
 from neuro_deploy.loihi.limits import THRESHOLD_MAX
 from neuro_deploy.lowering import lower
 from neuro_deploy.measure.energy.counters import cpu_energy
-from neuro_deploy.netx import Description, load_network, save_network
+from neuro_deploy.netx import load_network, save_network
 from neuro_deploy.verify.check import compare
 
 PACKAGES = (
