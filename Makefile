@@ -63,7 +63,7 @@ distclean: clean  ## Remove .venv and .tools too
 help:  ## Show this list
 	@echo "usage: make TARGET ... [VARIABLE=value ...]"
 	@echo
-	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/\1\t\2/p' Makefile | awk -F'\t' '{ printf "  %-12s %s\n", $$1, $$2 }'
+	@awk -F ':.*  ## ' '/^[a-z]*:.*  ## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@printf '  %-14s %s\n' 'CONFIG=$(CONFIG)' 'the task: a file of training/configs, without .toml' \
 	    'SAMPLES=' 'how many samples stock Lava simulates: 16, for a report 8' \

@@ -7,6 +7,7 @@
 # PYTHON=...  the Python 3.10 to use. Without it: python3.10 on PATH, pyenv's, any other that uv finds, one that uv downloads.
 # uv is taken from PATH, else put into .tools/uv at the version and with the hashes of scripts/uv.txt.
 set -eu
+unset CDPATH  # with it, cd may go elsewhere, and prints where
 cd "$(dirname "$0")/.."
 
 stamp=.venv/.stamp            # the last thing written; says what .venv was made from

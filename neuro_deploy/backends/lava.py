@@ -33,6 +33,9 @@ _POLL = 0.02
 _SOCKET_PATH = 104
 """Bytes of a socket's path (macOS; Linux has 108); Python's multiprocessing adds less than 40 to its temporary folder."""
 
+_FOLDER = len("/nd_lava_12345678")
+"""Bytes that a job's folder adds to the path of the one that it is in."""
+
 _GRACE = 5.0
 """Seconds that the worker's processes get to end by themselves before they are killed."""
 
@@ -62,7 +65,7 @@ class LavaBackend:
         injected = prepare(network, encoded, labels)
         samples, steps = injected.shape[:2]
         chain, manifest = network.chain, network.manifest
-        with tempfile.TemporaryDirectory(prefix="nd_lava_") as name:
+        with tempfile.TemporaryDirectory(prefix="nd_lava_", dir=_place()) as name:
             job = Job(
                 folder=Path(name),
                 net=network.net.resolve(),
@@ -109,11 +112,18 @@ class LavaBackend:
             time.sleep(_POLL)
 
 
+def _place() -> str | None:
+    """Folder for a job's folder: the temporary one, unless the sockets of Lava's processes would have too long a path there."""
+    temporary, short = tempfile.gettempdir(), "/tmp"
+    fits = len(os.fsencode(temporary)) + _FOLDER < _SOCKET_PATH - 40
+    return None if fits or not os.access(short, os.W_OK | os.X_OK) else short
+
+
 @contextmanager
 def _worker(job: Job) -> Iterator["subprocess.Popen[bytes]"]:
     """Run the worker in a session of its own and end all of its processes on the way out, whatever the way."""
     root = str(Path(__file__).resolve().parents[2])
-    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    paths = [root, *(str(Path(path).resolve()) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path)]
     # Each of Lava's processes works on small vectors: more threads only get in each other's way.
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     if len(os.fsencode(job.folder)) < _SOCKET_PATH - 40:
@@ -126,6 +136,7 @@ def _worker(job: Job) -> Iterator["subprocess.Popen[bytes]"]:
             stdout=subprocess.DEVNULL,
             stderr=log,
             env=environment,
+            cwd=job.folder,  # Python looks for modules there first: the user's own lava.py is not Lava
             start_new_session=True,
         )
     try:

@@ -4,12 +4,12 @@ import os
 import shlex
 import sys
 from contextlib import suppress
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from neuro_deploy.cli import datasets
-from neuro_deploy.cli.common import complain
+from neuro_deploy.cli.common import complain, console
 from neuro_deploy.cli.evaluation import evaluate
 from neuro_deploy.cli.exports import export
 from neuro_deploy.cli.recognition import classify
@@ -30,9 +30,27 @@ for _verb in (train, export, simulate, check, stream, classify, sweep, evaluate,
 app.add_typer(datasets.app, name="data")
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from neuro_deploy import __version__
+
+        console.print(f"neuro-deploy {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Hold what stands before the verb."""
+
+
 def main() -> None:
     """Run the command line; an error of the user's is one line and exit code 2."""
     arguments = sys.argv[1:]
+    os.environ["MPLBACKEND"] = "agg"  # figures go to files; a notebook's own backend, which it passes on, is not installed here
     try:
         sys.exit(app(arguments or ["--help"], standalone_mode=False))
     except NeuroDeployError as error:

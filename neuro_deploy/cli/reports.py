@@ -77,7 +77,7 @@ def compare(
 
     comparison = comparing.compare([(path, load(path)) for path in reports], different_data)
     if as_json:
-        console.print_json(json.dumps(comparing.as_json(comparison)))
+        console.print(json.dumps(comparing.as_json(comparison), indent=2), soft_wrap=True)
     else:
         console.print(comparison_table(comparison))
 

@@ -67,6 +67,25 @@ def test_lava_fires_every_spike_that_the_semantics_say(network: Network, jobs: P
     assert shared_memory() <= before
 
 
+def test_modules_of_the_present_folder_are_not_taken_for_others(
+    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("lava", "queue", "h5py"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('a file of the user')\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", "")
+    assert (run(network, LavaBackend(fused=True)).readout == run(network, IntegerBackend()).readout).all()
+
+
+def test_a_long_temporary_folder_is_not_used_for_sockets(
+    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("scratch_of_a_job_" * 7)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    assert (run(network, LavaBackend(fused=True)).readout == run(network, IntegerBackend()).readout).all()
+
+
 PRELUDE = "import os, pathlib, subprocess, sys, time; job = pathlib.Path(sys.argv[1]); out = pathlib.Path({out!r})\n"
 
 # A worker with a child of its own, as Lava has many; both note their ids.

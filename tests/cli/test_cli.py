@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import h5py
@@ -240,6 +241,17 @@ def test_doctor_reports_a_self_test_that_differs(capsys: pytest.CaptureFixture[s
     assert "Lava differs from the integer reference at sample 0, s, step 0, neuron 0" in " ".join(
         capsys.readouterr().out.split()
     )
+
+
+def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--version") == 0
+    assert capsys.readouterr().out == f"neuro-deploy {version('neuro-deploy')}\n"
+
+
+def test_a_notebooks_plotting_backend_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    assert run("--version") == 0
+    assert os.environ["MPLBACKEND"] == "agg"
 
 
 def test_help_lists_the_backends(capsys: pytest.CaptureFixture[str]) -> None:
