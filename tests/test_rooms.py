@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1] / "neuro_deploy"
-SINGLE = ("errors", "files", "extras")
-"""Modules that stand beside the rooms; every room may use them."""
+SINGLE = ("__version__", "errors", "files", "extras")
+"""What stands beside the rooms; every room may use it."""
 
 FLOORS = (
     ("ir",),
