@@ -30,7 +30,11 @@ class DatasetError(NeuroDeployError, ValueError):
 
 
 class BackendError(NeuroDeployError, RuntimeError):
-    """A backend is unknown, not installed, or died while running."""
+    """A backend is unknown, cannot run here, or died while running."""
+
+
+class MissingPackageError(NeuroDeployError, ImportError):
+    """A package is not installed that an extra of this project brings."""
 
 
 class OutputError(NeuroDeployError, OSError):

@@ -1,14 +1,20 @@
-"""Files that are either written whole or not at all."""
+"""Files that are either written whole or not at all, and how TOML is read."""
 
 import hashlib
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 from neuro_deploy.errors import OutputError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 Content: TypeAlias = bytes | Callable[[BinaryIO], object]
 """All bytes of a file, or what writes them into an open file."""
@@ -79,6 +85,15 @@ def write_all_atomically(contents: Mapping[Path, Content]) -> None:
             file = stack.enter_context(_replacing(path))
             _fill(file, contents[path])
             _to_disk(file)
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """The values in a TOML document.
+
+    Raises:
+        ValueError: it is not TOML; says where.
+    """
+    return tomllib.loads(text)
 
 
 def sha256(path: Path) -> str:

@@ -134,7 +134,9 @@ sync() {
 lock() {
     unset UV_INDEX UV_DEFAULT_INDEX UV_INDEX_URL UV_EXTRA_INDEX_URL UV_FIND_LINKS
     uv=$(find_uv)
-    "$uv" pip compile --quiet --universal --python-version 3.10 --extra dev --generate-hashes --no-emit-index-url \
+    # without the emulators: they are others' work, with licences of their own
+    "$uv" pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
+        --extra audio --extra report --extra train --extra lava --extra cluster --extra dev \
         --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
 }
 

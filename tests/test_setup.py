@@ -11,10 +11,12 @@ import sys
 from pathlib import Path
 
 import pytest
-import tomli
+
+from neuro_deploy import extras
+from neuro_deploy.files import parse_toml
 
 ROOT = Path(__file__).parent.parent
-PYPROJECT = tomli.loads((ROOT / "pyproject.toml").read_text())
+PYPROJECT = parse_toml((ROOT / "pyproject.toml").read_text())
 LOCK = (ROOT / "requirements.lock").read_text()
 UV_LOCK = (ROOT / "scripts" / "uv.txt").read_text()
 
@@ -73,10 +75,30 @@ def test_locks_have_hashes_and_no_hosts(text):
     assert [block.split()[0] for block in blocks if "--hash=sha256:" not in block] == []
 
 
-def test_lock_agrees_with_pyproject():
-    locked = set(re.findall(r"^(\S+==\S+)", LOCK, flags=re.MULTILINE))
-    asked = PYPROJECT["project"]["dependencies"] + PYPROJECT["project"]["optional-dependencies"]["dev"]
-    assert [one for one in asked if "==" in one and one not in locked] == []
+def names(requirements: list[str]) -> set[str]:
+    return {re.split("[^a-z0-9-]", requirement)[0] for requirement in requirements}
+
+
+def test_the_lock_has_all_but_the_emulators():
+    locked = names(re.findall(r"^\S+==", LOCK, flags=re.MULTILINE))
+    optional = PYPROJECT["project"]["optional-dependencies"]
+    asked = PYPROJECT["project"]["dependencies"] + [
+        one for extra, requirements in optional.items() if extra not in extras.NOT_LOCKED for one in requirements
+    ]
+    assert names(asked) <= locked
+    assert not {"brian2-loihi", "sanafe", "neurobench"} & locked
+
+
+def test_versions_are_pinned_in_locks_alone():
+    optional = PYPROJECT["project"]["optional-dependencies"]
+    asked = [*PYPROJECT["project"]["dependencies"], *(one for requirements in optional.values() for one in requirements)]
+    assert [one for one in asked if "==" in one.partition(";")[0] or one.partition(";")[0].strip() in names([one])] == []
+
+
+def test_every_extra_is_one_of_the_project_s():
+    optional = PYPROJECT["project"]["optional-dependencies"]
+    assert {*extras.EXTRAS.values(), "dev"} == set(optional)
+    assert {*extras.NOT_LOCKED, *extras.ONLY_310} <= set(optional)
 
 
 def test_targets_run_in_the_order_given():

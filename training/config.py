@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import tomli
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from neuro_deploy.errors import ConfigError
+from neuro_deploy.files import parse_toml
 from neuro_deploy.ir.manifest import FrontEndSpec
 from neuro_deploy.training.data_settings import DataSettings, RecordedData, Strict
 
@@ -171,8 +171,8 @@ def load(name: str) -> Config:
             f"config {name}: cannot read {path} ({reason}); known configs: {known}, or give the path of a .toml file"
         ) from error
     try:
-        values = tomli.loads(text)
-    except tomli.TOMLDecodeError as error:
+        values = parse_toml(text)
+    except ValueError as error:
         raise ConfigError(f"config {path}: not TOML ({error})") from error
     return parse({"name": path.stem, **values}, str(path))
 

@@ -14,11 +14,10 @@ from operator import getitem
 from pathlib import Path
 from typing import Any
 
-import tomli
 from joblib import Parallel, delayed
 
 from neuro_deploy.errors import ConfigError
-from neuro_deploy.files import write_atomically
+from neuro_deploy.files import parse_toml, write_atomically
 from neuro_deploy.training.config import Config, flat, known_keys, parse
 from neuro_deploy.training.loop import Progress, Trainer
 from neuro_deploy.training.models.registry import parameters
@@ -111,8 +110,8 @@ def _values(config: Config, option: str, texts: Sequence[str]) -> dict[str, list
 
 def _items(text: str) -> list[object]:
     """Values as TOML has them between brackets, which may be lists themselves; or else each of them for itself."""
-    with suppress(tomli.TOMLDecodeError):
-        if items := list(tomli.loads(f"value = [{text}]")["value"]):
+    with suppress(ValueError):
+        if items := list(parse_toml(f"value = [{text}]")["value"]):
             return items
     return [_value(item.strip()) for item in text.split(",")]
 
@@ -120,8 +119,8 @@ def _items(text: str) -> list[object]:
 def _value(text: str) -> object:
     """A value as TOML has it, or else the text."""
     try:
-        return tomli.loads(f"value = {text}")["value"]
-    except tomli.TOMLDecodeError:
+        return parse_toml(f"value = {text}")["value"]
+    except ValueError:
         return text
 
 

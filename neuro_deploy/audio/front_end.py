@@ -3,11 +3,12 @@
 The frames do not depend on how it was cut: the resampler and the filter bank keep what they still need of the pieces before.
 """
 
-import kaldi_native_fbank
+from typing import Any
+
 import numpy as np
-import soxr
 from numpy.typing import NDArray
 
+from neuro_deploy import extras
 from neuro_deploy.ir.manifest import FrontEndSpec
 
 SILENCE = 2.0**-15
@@ -27,9 +28,16 @@ class FrontEnd:
 
     Attributes:
         samples: of the recording so far.
+
+    Raises:
+        MissingPackageError: the extra ``audio`` is not installed.
     """
 
     def __init__(self, spec: FrontEndSpec, rate: int) -> None:
+        extras.require("kaldi_native_fbank", "soxr")
+        import kaldi_native_fbank
+        import soxr
+
         self.spec, self._rate = spec, rate
         self.samples = 0
         self._onset: int | None = None
@@ -96,7 +104,10 @@ def clip_frames(waveform: NDArray[np.float32], spec: FrontEndSpec, rate: int | N
     return np.concatenate([front_end.accept(waveform), front_end.finish()])[: spec.steps]
 
 
-def _options(spec: FrontEndSpec) -> kaldi_native_fbank.FbankOptions:
+def _options(spec: FrontEndSpec) -> Any:
+    """Kaldi's options for the frames."""
+    import kaldi_native_fbank
+
     options = kaldi_native_fbank.FbankOptions()
     frame, mel = options.frame_opts, options.mel_opts
     # Kaldi rounds down in float32: a quarter of a sample more keeps it at the whole number.

@@ -3,21 +3,25 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
+from neuro_deploy import extras
 from neuro_deploy.audio.front_end import FrontEnd
 from neuro_deploy.errors import InputError
 from neuro_deploy.ir.manifest import FrontEndSpec
+
+if TYPE_CHECKING:
+    import soundfile
 
 BLOCK = 1 << 15
 """Samples that are read at once."""
 
 
 @contextmanager
-def recording(path: Path) -> Iterator[soundfile.SoundFile]:
+def recording(path: Path) -> "Iterator[soundfile.SoundFile]":
     """Open a recording.
 
     Yields:
@@ -25,7 +29,11 @@ def recording(path: Path) -> Iterator[soundfile.SoundFile]:
 
     Raises:
         InputError: no such file, empty, not a recording, or damaged.
+        MissingPackageError: the extra ``audio`` is not installed.
     """
+    extras.require("soundfile")
+    import soundfile
+
     try:
         if path.stat().st_size == 0:
             raise InputError(f"{path}: an empty file, not a recording")
@@ -40,7 +48,7 @@ def recording(path: Path) -> Iterator[soundfile.SoundFile]:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def blocks(file: soundfile.SoundFile, path: Path) -> Iterator[NDArray[np.float32]]:
+def blocks(file: "soundfile.SoundFile", path: Path) -> Iterator[NDArray[np.float32]]:
     """The samples of a recording, float32 [samples, channels] at a time.
 
     Args:

@@ -114,7 +114,7 @@ class Entry:
     Attributes:
         make: makes it.
         about: what it is, in a few words.
-        package: what it needs beside this project's own dependencies, see :data:`neuro_deploy.extras.EXTRAS`.
+        package: what it needs beside the core, see :data:`neuro_deploy.extras.EXTRAS`.
         checked: a simulation without a chosen backend runs it too and compares it with the reference.
     """
 
@@ -126,10 +126,10 @@ class Entry:
 
 BACKENDS: Mapping[str, Entry] = {
     "integer": Entry(_integer, "the reference: the integer semantics in NumPy"),
-    "torch": Entry(_torch, "the trained model's own evaluation pass"),
+    "torch": Entry(_torch, "the trained model's own evaluation pass", package="torch"),
     "fast": Entry(_fast, "the integer semantics compiled"),
-    "lava-fused": Entry(_lava_fused, "the network as one process in Lava"),
-    "lava": Entry(_lava, "stock Lava"),
+    "lava-fused": Entry(_lava_fused, "the network as one process in Lava", package="lava"),
+    "lava": Entry(_lava, "stock Lava", package="lava"),
     "brian2loihi": Entry(_brian2loihi, "brian2-loihi, an independent emulator", package="brian2_loihi"),
     "sanafe": Entry(_sanafe, "our spikes replayed in SANA-FE's Loihi 1", package="sanafe", checked=False),
     "loihi2": Entry(_loihi2, "the chip, through Lava", checked=False),

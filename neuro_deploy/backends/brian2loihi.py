@@ -21,7 +21,8 @@ class Brian2LoihiBackend:
         """Run samples; see :class:`neuro_deploy.backends.Backend`.
 
         Raises:
-            BackendError: brian2-loihi is not installed, or the network has something that it does not run.
+            MissingPackageError: brian2-loihi is not installed.
+            BackendError: the network has something that it does not run.
         """
         begin = time.perf_counter()
         extras.require("brian2_loihi")

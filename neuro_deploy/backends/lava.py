@@ -19,6 +19,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
+from neuro_deploy import extras
 from neuro_deploy.backends.common import prepare, recorded
 from neuro_deploy.backends.job import DONE, ERROR, Job, Way
 from neuro_deploy.errors import BackendError
@@ -60,8 +61,10 @@ class LavaBackend:
         """Run samples; see :class:`neuro_deploy.backends.Backend`.
 
         Raises:
+            MissingPackageError: Lava is not installed.
             BackendError: the worker died, hung, or Lava failed.
         """
+        extras.require("lava")
         injected = prepare(network, encoded, labels)
         samples, steps = injected.shape[:2]
         chain, manifest = network.chain, network.manifest

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuro_deploy import extras
 from neuro_deploy.backends.fast import FastBackend
 from neuro_deploy.errors import BackendError
 from neuro_deploy.ir.chain import Chain
@@ -67,7 +68,8 @@ class Emulator:
         placement: on which cores; that of :func:`neuro_deploy.loihi.cores.place` if not given.
 
     Raises:
-        BackendError: SANA-FE is not installed, or is of another version.
+        MissingPackageError: SANA-FE is not installed.
+        BackendError: it is of another version.
         RuleError: the network does not fit the chip.
     """
 
@@ -139,7 +141,8 @@ class SanafeBackend:
         """Run samples; see :class:`neuro_deploy.backends.Backend`. Its seconds are those of the replay.
 
         Raises:
-            BackendError: SANA-FE is not installed, or counts other events.
+            MissingPackageError: SANA-FE is not installed.
+            BackendError: it counts other events.
             RuleError: the network does not fit the chip.
         """
         begin = time.perf_counter()
@@ -171,7 +174,8 @@ def replay(trace: Trace, chain: Chain, placement: Placement | None = None) -> tu
         placement: on which cores; see :class:`Emulator`.
 
     Raises:
-        BackendError: SANA-FE is not installed or of another version, or the trace has no layers.
+        MissingPackageError: SANA-FE is not installed.
+        BackendError: it is of another version, or the trace has no layers.
         RuleError: the network does not fit the chip.
     """
     emulator = Emulator(chain, placement)
@@ -182,12 +186,10 @@ def require() -> Any:
     """The package.
 
     Raises:
-        BackendError: it is not installed.
+        MissingPackageError: it is not installed.
     """
-    try:
-        return import_module("sanafe")
-    except ImportError as error:
-        raise BackendError("sanafe is not installed: uv pip install --python .venv/bin/python '.[sanafe]'") from error
+    extras.require("sanafe")
+    return import_module("sanafe")
 
 
 def _architecture(sanafe: Any) -> Any:

@@ -19,6 +19,7 @@ from neuro_deploy.cli.simulations import check, simulate
 from neuro_deploy.cli.streaming import stream
 from neuro_deploy.cli.trainings import sweep, train
 from neuro_deploy.errors import NeuroDeployError
+from neuro_deploy.extras import explained
 
 app = typer.Typer(
     pretty_exceptions_enable=False,
@@ -55,6 +56,10 @@ def main() -> None:
         sys.exit(app(arguments or ["--help"], standalone_mode=False))
     except NeuroDeployError as error:
         _fail(str(error))
+    except ImportError as error:
+        if (missing := explained(error)) is None:
+            raise
+        _fail(str(missing))
     except typer.TyperException as error:
         message = error.format_message().rstrip(".")
         _fail(f"{message[:1].lower()}{message[1:]}, in '{shlex.join(arguments)}': --help lists what there is")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from neuro_deploy import extras
 from neuro_deploy.cli.common import ModelPath, complain, console
 from neuro_deploy.errors import ConfigError, InputError
 from neuro_deploy.recognition import STREAM
@@ -46,6 +47,7 @@ def classify(
     from neuro_deploy.recognition.files import recognise, recordings
     from neuro_deploy.recognition.stream import listen
 
+    extras.require("kaldi_native_fbank", "soxr", "soundfile")
     network = load_network(model)
     heard = front_end(network, model)
     rules = rule(network, threshold, None if words is None else [word.strip() for word in words.split(",")])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from neuro_deploy import extras
 from neuro_deploy.cli.common import MODELS, RUNS, ConfigName, console
 from neuro_deploy.cli.simulations import BrianSamples, LavaSamples, TimeLimit, run_all
 from neuro_deploy.workbench.bench import Workbench
@@ -34,6 +35,7 @@ def report(
 
     Shows the training log too. The last simulation is used if it is of the same network and samples; otherwise all backends run.
     """
+    extras.require("matplotlib", "jinja2")
     from neuro_deploy.measure.energy.tables import load_table, names
     from neuro_deploy.report.collect import collect
     from neuro_deploy.report.store import save
@@ -96,7 +98,6 @@ def _subject(workbench: Workbench, number: int) -> "Subject":
 
 def _others(workbench: Workbench, simulation: "Simulation") -> "list[Backend]":
     """Rows of what is no exact backend: the machine's own torch, and what this machine has not got."""
-    from neuro_deploy import extras
     from neuro_deploy.backends import BACKENDS, loihi2
     from neuro_deploy.backends.host import HOSTS
     from neuro_deploy.errors import BackendError

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from neuro_deploy import extras
 from neuro_deploy.backends import BACKENDS, find
 from neuro_deploy.cli.common import RUNS, ModelPath, console
 from neuro_deploy.workbench.bench import Workbench
@@ -27,6 +28,7 @@ def stream(
     from neuro_deploy.report.tables import streaming_tables
 
     find(backend, BACKENDS)
+    extras.require("matplotlib")  # before the samples take their time
     result = _measure(Workbench(model), backend, samples)
     console.print(streaming_tables(result))
     folder = RUNS / result.config

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-import tomli
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from neuro_deploy.errors import DatasetError
+from neuro_deploy.files import parse_toml
 
 FILE = Path(__file__).parent / "catalogue.toml"
 
@@ -66,7 +66,7 @@ class Dataset(_Strict):
 
 def read_catalogue() -> Mapping[str, Dataset]:
     """All data sets by name."""
-    return TypeAdapter(dict[str, Dataset]).validate_python(tomli.loads(FILE.read_text(encoding="utf-8")))
+    return TypeAdapter(dict[str, Dataset]).validate_python(parse_toml(FILE.read_text(encoding="utf-8")))
 
 
 def find(name: str) -> Dataset:

@@ -3,11 +3,14 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import requests
-
+from neuro_deploy import extras
 from neuro_deploy.errors import DatasetError, OutputError
+
+if TYPE_CHECKING:
+    import requests
 
 Report = Callable[[int, int | None], None]
 """Called with the bytes that are there and those of the whole file, where they are known."""
@@ -32,7 +35,11 @@ def download(url: str, part: Path, report: Report, pause: float = 1.0) -> None:
     Raises:
         DatasetError: the server cannot be reached, refuses, or breaks off again and again; ``part`` holds what came.
         OutputError: it cannot be written.
+        MissingPackageError: the extra ``audio`` is not installed.
     """
+    extras.require("requests")
+    import requests
+
     failures = 0
     while True:
         before = _size(part)
@@ -48,6 +55,8 @@ def download(url: str, part: Path, report: Report, pause: float = 1.0) -> None:
 
 def _receive(url: str, part: Path, report: Report) -> None:
     """One connection's worth of the file."""
+    import requests
+
     have = _size(part)
     # Compressed on the way, the bytes could not be counted.
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
@@ -83,7 +92,9 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
 
 
-def _reason(error: requests.RequestException) -> str:
+def _reason(error: "requests.RequestException") -> str:
+    import requests
+
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"the server answers {error.response.status_code} {error.response.reason}"
     if isinstance(error, requests.Timeout):

@@ -1,7 +1,5 @@
 """Quantities as a person reads them: three digits, the unit with its prefix."""
 
-from matplotlib.ticker import EngFormatter
-
 from neuro_deploy.measure.quantity import Quantity
 
 MISSING = "not available"
@@ -34,6 +32,8 @@ def readable(quantity: Quantity) -> str:
 def with_unit(value: float, unit: str) -> str:
     """A number with its unit: ``12.3 mJ``, ``99.17 %``, ``1,667 /s``, ``2,534,506``; events go without one."""
     if unit in _PREFIXED:
+        from matplotlib.ticker import EngFormatter
+
         return EngFormatter(unit=unit)(float(f"{value:.3g}"))
     if unit == "%":
         return f"{value:.2f} %"

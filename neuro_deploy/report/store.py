@@ -7,7 +7,6 @@ from pydantic import ValidationError
 
 from neuro_deploy.errors import ModelFileError
 from neuro_deploy.files import write_all_atomically
-from neuro_deploy.report.html import render
 from neuro_deploy.report.model import FORMAT, FORMAT_VERSION, Report
 
 
@@ -24,6 +23,8 @@ def save(report: Report, folder: Path) -> tuple[Path, Path]:
     Raises:
         OutputError: one cannot be written; none has changed.
     """
+    from neuro_deploy.report.html import render
+
     page, data = folder / "report.html", folder / "report.json"
     write_all_atomically({page: render(report).encode(), data: (report.model_dump_json(indent=1) + "\n").encode()})
     return page, data

@@ -13,6 +13,7 @@ import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 from numpy.typing import NDArray
 
+from neuro_deploy import extras
 from neuro_deploy.backends import Backend
 from neuro_deploy.errors import ConfigError
 from neuro_deploy.ir.trace import Trace
@@ -53,7 +54,7 @@ def _dask(place: str) -> Iterator[None]:
     try:
         from distributed import Client
     except ImportError as error:
-        raise ConfigError("cluster: Dask is not installed; install neuro-deploy[cluster], on the workers too") from error
+        raise ConfigError(f"cluster: {extras.advice('distributed')}, on the workers too") from error
     try:
         client = Client(f"tcp://{place}", timeout=_CONNECT)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:

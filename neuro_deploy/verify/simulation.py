@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -171,8 +172,12 @@ def save_trace(trace: Trace, path: Path) -> None:
 
 
 def versions() -> dict[str, str]:
-    """Of the packages that results depend on."""
-    return {name: version(name) for name in ("neuro-deploy", "lava-nc", "lava-dl", "torch", "numpy")}
+    """Of the packages that results depend on, as far as they are installed."""
+    found = {}
+    for name in ("neuro-deploy", "lava-nc", "lava-dl", "torch", "numpy"):
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def save_result(result: Simulation, path: Path) -> None:

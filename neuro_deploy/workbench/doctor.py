@@ -24,21 +24,11 @@ from neuro_deploy.measure.energy.counters import cpu_energy
 from neuro_deploy.netx import load_network, save_network
 from neuro_deploy.verify.check import compare
 
-PACKAGES = (
-    "lava-nc",
-    "lava-dl",
-    "torch",
-    "numpy",
-    "scipy",
-    "numba",
-    "h5py",
-    "scikit-learn",
-    "pydantic",
-    "joblib",
-    "typer",
-    "rich",
-)
+PACKAGES = ("numpy", "numba", "h5py", "pydantic", "joblib", "typer", "rich")
 """Without these nothing works."""
+
+OPTIONAL = ("lava-nc", "lava-dl", "torch", "scipy", "scikit-learn")
+"""Those whose version decides what a training or Lava computes."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +50,9 @@ def examine(models: Path) -> tuple[Finding, ...]:
     nets = sorted(models.glob("*.net"))
     findings += [_attempt(f"model {net}", lambda net=net: _model(net)) for net in nets]  # type: ignore[misc]
     if not nets:
-        findings.append(Finding("models", f"none in {models}: make train export", True))
+        findings.append(Finding("models", f"none in {models}: neuro-deploy export CONFIG writes one", True))
+    if not extras.present("lava"):
+        return (*findings, Finding("Lava self-test", "not run: Lava is not installed", True))
     return (*findings, _attempt("Lava self-test", _self_test))
 
 
@@ -72,14 +64,15 @@ def _attempt(what: str, look: Callable[[], str]) -> Finding:
 
 
 def _python() -> Finding:
-    return Finding("Python", platform.python_version(), sys.version_info[:2] == (3, 10))
+    note = "" if sys.version_info[:2] == (3, 10) else " (training and Lava need 3.10)"
+    return Finding("Python", platform.python_version() + note, True)
 
 
 def _package(name: str) -> Finding:
     try:
         return Finding(name, version(name), True)
     except PackageNotFoundError:
-        return Finding(name, "missing: make env", False)
+        return Finding(name, "missing: install neuro-deploy again", False)
 
 
 def _processors() -> Finding:
@@ -88,19 +81,24 @@ def _processors() -> Finding:
 
 
 def _accelerator() -> Finding:
+    if not extras.present("torch"):
+        return Finding("GPU", "unknown, torch is not installed", True)
     try:
         import torch
-    except ImportError as error:  # torch's own line says that it is missing; a broken one says here why
+    except ImportError as error:
         return Finding("GPU", f"unknown, torch cannot be imported: {error}", False)
     found = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none (not needed)"
     return Finding("GPU", found, True)
 
 
 def _options() -> Iterator[Finding]:
-    """What only some backends need: good whether it is there or not."""
-    for package in extras.EXTRAS:
-        found = "installed" if extras.present(package) else extras.advice(package)
-        yield Finding(f"{package} (optional)", found, True)
+    """What only some parts need: good whether it is there or not."""
+    for extra in dict.fromkeys(extras.EXTRAS.values()):
+        missing = [package for package, of in extras.EXTRAS.items() if of == extra and not extras.present(package)]
+        yield Finding(f"{extra} (optional)", extras.advice(missing[0]) if missing else "installed", True)
+    for name in OPTIONAL:
+        if (finding := _package(name)).good:
+            yield finding
     yield Finding("loihi2 (optional)", loihi2.missing() or "Lava's extension for Loihi is installed", True)
     energy = cpu_energy()()
     found = energy.source if energy.value is not None else f"not available: {energy.note}"

@@ -13,7 +13,7 @@ import shipped
 from neuro_deploy.backends import create, sanafe
 from neuro_deploy.backends.fast import FastBackend
 from neuro_deploy.backends.integer import IntegerBackend
-from neuro_deploy.errors import BackendError
+from neuro_deploy.errors import MissingPackageError
 from neuro_deploy.ir.inputs import encode
 from neuro_deploy.ir.trace import Trace
 from neuro_deploy.loihi import limits
@@ -25,9 +25,7 @@ from neuro_deploy.netx import Network
 from neuro_deploy.training.data import Data
 from neuro_deploy.verify.check import compare as compare_traces
 
-installed = pytest.mark.skipif(
-    find_spec("sanafe") is None, reason="SANA-FE is not installed: uv pip install --python .venv/bin/python '.[sanafe]'"
-)
+installed = pytest.mark.skipif(find_spec("sanafe") is None, reason="SANA-FE is not installed: the extra 'sanafe' brings it")
 TABLE = load_table("loihi1-sanafe")
 
 
@@ -98,5 +96,5 @@ def test_a_replay_starts_from_rest(tmp_path: Path) -> None:
 
 def test_without_the_package_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sanafe", None)
-    with pytest.raises(BackendError, match=r"sanafe is not installed: uv pip install .*'.\[sanafe\]'"):
+    with pytest.raises(MissingPackageError, match=r"sanafe is not installed: .*\[sanafe\]'"):
         sanafe.require()

@@ -65,7 +65,7 @@ def as_torch(chain: Chain) -> torch.nn.Module:
 
 def test_metrics_are_neurobench_s_own(tmp_path: Path) -> None:
     if find_spec("neurobench") is None:
-        pytest.skip("NeuroBench is not installed: uv pip install --python .venv/bin/python '.[neurobench]'")
+        pytest.skip("NeuroBench is not installed: the extra 'neurobench' brings it")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # those of its dependencies are theirs
         from neurobench.metrics.static import ConnectionSparsity, Footprint

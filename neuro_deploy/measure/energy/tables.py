@@ -8,10 +8,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
-import tomli
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from neuro_deploy.errors import ConfigError
+from neuro_deploy.files import parse_toml
 
 _FOLDER = resources.files("neuro_deploy.measure.energy") / "tables"
 
@@ -120,11 +120,11 @@ def load_table(name: str) -> Table:
     else:
         raise ConfigError(f"cost table {name!r} is unknown: use one of {', '.join(names())}, or the path of a .toml file")
     try:
-        return Table.model_validate(tomli.loads(text))
-    except tomli.TOMLDecodeError as error:
-        raise ConfigError(f"cost table {name}: not TOML: {error}") from error
+        return Table.model_validate(parse_toml(text))
     except ValidationError as error:
         raise ConfigError(f"cost table {name}: {_readable(error)}") from error
+    except ValueError as error:
+        raise ConfigError(f"cost table {name}: not TOML: {error}") from error
 
 
 def _readable(error: ValidationError) -> str:
