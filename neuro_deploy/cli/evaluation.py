@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from neuro_deploy import extras
 from neuro_deploy.cli.common import console
 from neuro_deploy.workbench.progress import watch_frames
 
@@ -26,9 +27,8 @@ def evaluate(
     Of spiking models the deployed chain is run (backend fast), on the whole test split. Compare on the validation split what you
     choose between: the test split is for the report.
     """
-    from neuro_deploy.files import write_atomically
-    from neuro_deploy.report.figures.merit import tradeoff
-    from neuro_deploy.report.figures.style import svg
+    if figure is not None:
+        extras.require("matplotlib")  # before the models take their time
     from neuro_deploy.report.tables import merit_table
     from neuro_deploy.training.checkpoint import read
     from neuro_deploy.workbench.assessment import assess
@@ -40,11 +40,20 @@ def evaluate(
             console.print(f"{run} ...", style="dim")
         found.append({"run": str(run), **asdict(assess(checkpoint, watch_frames))})
     if figure is not None:
-        write_atomically(figure, svg(tradeoff, [_point(model) for model in found]))
+        _draw(found, figure)
     if as_json:
         console.print(json.dumps(found, indent=1), soft_wrap=True)
     else:
         console.print(merit_table(found))
+
+
+def _draw(found: "list[dict[str, Any]]", figure: Path) -> None:
+    """Write the figure of all models."""
+    from neuro_deploy.files import write_atomically
+    from neuro_deploy.report.figures.merit import tradeoff
+    from neuro_deploy.report.figures.style import svg
+
+    write_atomically(figure, svg(tradeoff, [_point(model) for model in found]))
 
 
 def _point(model: "dict[str, Any]") -> "Point":

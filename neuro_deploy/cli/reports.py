@@ -73,6 +73,8 @@ def compare(
     ] = False,
 ) -> None:
     """Put reports side by side: every number, and its difference to the first report's."""
+    if not as_json:
+        extras.require("matplotlib")  # writes the units' prefixes
     from neuro_deploy.report import compare as comparing
     from neuro_deploy.report.store import load
     from neuro_deploy.report.terminal import comparison_table
