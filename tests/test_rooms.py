@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1] / "neuro_deploy"
-SINGLE = ("__version__", "errors", "files", "extras")
+SINGLE = ("__version__", "errors", "files", "extras", "compiling")
 """What stands beside the rooms; every room may use it."""
 
 FLOORS = (
@@ -24,7 +24,7 @@ FLOORS = (
 )
 """From the lowest to the highest; a room uses those below it alone. ``TYPE_CHECKING`` imports count too."""
 
-TRAINING_USES = {"ir", "audio", "datasets", "loihi.limits", "files", "errors"}
+TRAINING_USES = {"ir", "audio", "datasets", "loihi.limits", "files", "errors", "compiling"}
 HEAVY = {
     "lava": {"fused", "backends/lava_worker.py", "training"},  # SLAYER is a part of Lava's name space
     "torch": {"training", "workbench", "measure/neurobench.py", "measure/energy/counters.py"},

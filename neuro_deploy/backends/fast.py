@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neuro_deploy.backends.common import prepare, recorded, records
 from neuro_deploy.backends.integer import IntegerBackend
-from neuro_deploy.errors import BackendError
+from neuro_deploy.errors import NeuroDeployError
 from neuro_deploy.ir.chain import Chain
 from neuro_deploy.ir.trace import Trace
 from neuro_deploy.netx import Network
@@ -39,6 +39,7 @@ class FastBackend:
 
         Raises:
             BackendError: a layer's numbers can leave the range in which the engine is exact.
+            ConfigError: ``NUMBA_NUM_THREADS`` is not a number of threads.
         """
         begin = time.perf_counter()
         injected = prepare(network, encoded, labels)
@@ -61,7 +62,7 @@ class FastBackend:
             threads = self.threads or engine.THREADS
             run = functools.partial(engine.run_chain, plans, when=steps - 1, threads=threads)
             run(injected[:0], *records(chain, injected[:0]))  # compiles
-        except BackendError:
+        except NeuroDeployError:
             raise
         except Exception as error:  # a compiler can fail in any way
             _warn(" ".join(f"{type(error).__name__}: {error}".split()))

@@ -1,9 +1,9 @@
 """In which steps something reaches a neuron, compiled."""
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from neuro_deploy.compiling import compiled
 from neuro_deploy.ir.chain import Layer
 
 
@@ -23,7 +23,7 @@ def active_updates(layer: Layer, before: NDArray[np.uint8], own: NDArray[np.uint
     return _active(forward, np.ascontiguousarray(recurrent), before, own)  # type: ignore[no-any-return]
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled()
 def _active(
     forward: NDArray[np.uint8], recurrent: NDArray[np.uint8], before: NDArray[np.uint8], own: NDArray[np.uint8]
 ) -> NDArray[np.int64]:
@@ -42,7 +42,7 @@ def _active(
     return active
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled()
 def _reach(reached: NDArray[np.uint8], synapses: NDArray[np.uint8], events: NDArray[np.uint8]) -> None:
     """Mark the targets of all events; whole rows, because a processor looks at 32 targets at once."""
     for source in range(synapses.shape[0]):

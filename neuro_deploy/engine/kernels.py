@@ -18,6 +18,7 @@ from numba.cpython.unsafe.numbers import trailing_zeros
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from neuro_deploy.compiling import compiled
 from neuro_deploy.engine.rows import BLOCK, Rows
 from neuro_deploy.ir.semantics import FRACTION_BITS, STATE_LIMIT
 
@@ -105,7 +106,7 @@ def _add_spikes(sums: NDArray[Any], rows: Rows, sources: NDArray[np.uint32], fir
             sums[rows.single_target[single]] += rows.single_weight[single]
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled()
 def _add_graded(
     sums: NDArray[Any], rows: Rows, sources: NDArray[np.uint32], factors: NDArray[np.int32], first: int, last: int
 ) -> None:
@@ -186,7 +187,7 @@ def _collect(flags: NDArray[np.uint8], sources: NDArray[np.uint32], count: int) 
     return count
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled()
 def read_input(injected: NDArray[np.int32], events: Events) -> None:
     """List the nonzero values of int32 [samples, steps, channels]."""
     samples, steps, channels = injected.shape
@@ -201,7 +202,7 @@ def read_input(injected: NDArray[np.int32], events: Events) -> None:
             events.first[sample * steps + step + 1] = count
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled()
 def run_layer(
     forward: Rows,
     recurrent: Rows,

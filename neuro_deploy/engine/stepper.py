@@ -4,19 +4,18 @@ Neurons count from 0 through all layers; sources count the input's channels firs
 neighbouring targets, so that a run is added in one vectorised loop, whether it is a full column or the one synapse of a relay.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from neuro_deploy.compiling import compiled
 from neuro_deploy.ir.semantics import DECAY_BITS, FRACTION_BITS, STATE_LIMIT
 
 Integers = NDArray[np.int64]
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _BRIDGE = 4
 """Zeros between two weights of a source that cost less than a further run."""
@@ -223,12 +222,7 @@ def _runs(weight: Integers, source: int, target: int) -> _Runs:
     return _Runs(source + sources[begins], target + first, length, columns.reshape(-1)[np.repeat(at, length) + within])
 
 
-def _compiled(function: _Function) -> _Function:
-    compiled: _Function = numba.njit(cache=True, nogil=True)(function)
-    return compiled
-
-
-@_compiled
+@compiled()
 def _add(wires: _Wires, source: int, factor: int, sums: NDArray[np.int32]) -> None:
     """Add what one active source causes."""
     for run in range(wires.first[source], wires.first[source + 1]):
@@ -239,7 +233,7 @@ def _add(wires: _Wires, source: int, factor: int, sums: NDArray[np.int32]) -> No
             target[index] += factor * weight[index]
 
 
-@_compiled
+@compiled()
 def _accumulate(
     wires: _Wires, values: NDArray[np.int32], words: NDArray[np.uint64], spikes: NDArray[np.uint8], sums: NDArray[np.int32]
 ) -> None:
@@ -267,7 +261,7 @@ def _accumulate(
 # the conversion back cuts toward zero, as `semantics.decay` does. There are no vector instructions for 64-bit integer products.
 
 
-@_compiled
+@compiled()
 def _update_currents(u: NDArray[np.int32], a: NDArray[np.int32], leak: float) -> None:
     """``u = wrap(decay(u) + (a << 6))``; ``a`` becomes 0."""
     for n in range(u.size):
@@ -277,7 +271,7 @@ def _update_currents(u: NDArray[np.int32], a: NDArray[np.int32], leak: float) ->
         u[n] = np.int32(current + _PERIOD) if lowered <= -_LIMIT else lowered
 
 
-@_compiled
+@compiled()
 def _update_voltages(
     v: NDArray[np.int32],
     u: NDArray[np.int32],
@@ -295,7 +289,7 @@ def _update_voltages(
         v[n] = _ZERO if fires else voltage
 
 
-@_compiled
+@compiled()
 def _integrate(
     table: Integers,
     time_step: int,

@@ -9,12 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from neuro_deploy.compiling import compiled
 from neuro_deploy.training import distributed
 
 Floats = NDArray[np.float32]
 
 
-@numba.njit(parallel=True, cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled(parallel=True)
 def _sums(values: Floats, sums: NDArray[np.float64]) -> None:
     """Sums over time of ``values`` [samples, steps, channels] and of their squares, into [samples, 2, channels], which is zero."""
     samples, steps, channels = values.shape
@@ -26,7 +27,7 @@ def _sums(values: Floats, sums: NDArray[np.float64]) -> None:
                 sums[sample, 1, channel] += value * value
 
 
-@numba.njit(parallel=True, cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled(parallel=True)
 def _add_line(values: Floats, offset: Floats, slope: Floats, result: Floats) -> None:
     """Add ``offset + slope * values`` to the result, with [channels] and [samples, steps, channels]."""
     samples, steps, channels = values.shape

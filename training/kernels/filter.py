@@ -8,6 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from neuro_deploy.compiling import compiled
+
 Floats = NDArray[np.float32]
 
 
@@ -16,7 +18,7 @@ PARTS = 16
 result is always the same."""
 
 
-@numba.njit(parallel=True, cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled(parallel=True)
 def _forward(spikes: Floats, response: Floats, filtered: Floats) -> None:
     """Add each spike's response; [samples, steps, inputs], [inputs, lags * order] -> [samples, steps, inputs, order]."""
     samples, steps, inputs, order = filtered.shape
@@ -34,7 +36,7 @@ def _forward(spikes: Floats, response: Floats, filtered: Floats) -> None:
                     filtered[sample, step, source, output] = row[step * order + output]
 
 
-@numba.njit(parallel=True, cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled(parallel=True)
 def _backward_spikes(grad: Floats, response: Floats, grad_spikes: Floats) -> None:
     """What each step's input contributes to all later outputs; shapes as in :func:`_forward`."""
     samples, steps, inputs, order = grad.shape
@@ -46,7 +48,7 @@ def _backward_spikes(grad: Floats, response: Floats, grad_spikes: Floats) -> Non
                 grad_spikes[sample, step, source] = _correlate(response[source], row, np.uint64(step * order))
 
 
-@numba.njit(parallel=True, cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled(parallel=True)
 def _backward_response(grad: Floats, spikes: Floats, grad_response: Floats) -> None:
     """What each place of a response met, spike by spike, into [parts, inputs, lags * order], which is zero."""
     samples, steps, inputs, order = grad.shape
@@ -62,7 +64,7 @@ def _backward_response(grad: Floats, spikes: Floats, grad_response: Floats) -> N
                         _collect(spike, row, np.uint64(step * order), grad_response[part, source])
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled()
 def _gather(values: Floats, sample: int, source: int, row: Floats) -> None:
     """Copy what belongs to one source, [samples, steps, inputs, order] -> [steps * order]."""
     _, steps, _, order = values.shape
@@ -74,20 +76,20 @@ def _gather(values: Floats, sample: int, source: int, row: Floats) -> None:
 # The three loops in which the time goes. Their index is unsigned: one that may be negative costs them the vector instructions.
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled()
 def _add(spike: float, response: Floats, row: Floats, begin: int) -> None:
     for place in range(min(np.uint64(len(response)), np.uint64(len(row)) - begin)):
         row[begin + place] += spike * response[place]
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled()
 def _collect(spike: float, row: Floats, begin: int, grad_response: Floats) -> None:
     for place in range(min(np.uint64(len(grad_response)), np.uint64(len(row)) - begin)):
         grad_response[place] += spike * row[begin + place]
 
 
 # The sum may be taken in any order: it is a gradient, not a spike.
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})  # type: ignore[untyped-decorator]
+@compiled(fastmath={"reassoc", "contract", "nsz"})
 def _correlate(response: Floats, row: Floats, begin: int) -> np.float32:
     total = row.dtype.type(0)
     for place in range(min(np.uint64(len(response)), np.uint64(len(row)) - begin)):

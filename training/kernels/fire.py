@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from neuro_deploy.compiling import compiled
 from neuro_deploy.training.kernels.affine import Statistics
 
 Floats = NDArray[np.float32]
@@ -39,7 +40,7 @@ _C7, _C6, _C5, _C4, _C3, _C2 = (
 )
 
 
-@numba.njit(parallel=True, cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled(parallel=True)
 def _forward(
     values: Floats, gain: Floats, shift: Floats, keep: float, limit: int, kind: type, voltage: Floats, spikes: Floats
 ) -> Floats:
@@ -87,7 +88,7 @@ def _exp(exponent: np.float32) -> np.float32:
     return result
 
 
-@numba.njit(parallel=True, cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@compiled(parallel=True, error_model="numpy")
 def _backward(
     grad_spikes: Floats,
     values: Floats,

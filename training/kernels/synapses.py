@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from neuro_deploy.compiling import compiled
 from neuro_deploy.training.kernels.filter import PARTS
 from neuro_deploy.training.kernels.lags import unstack
 
@@ -26,7 +27,7 @@ Indices = NDArray[np.uint32]
 _U1, _U2, _U3, _U4, _U5, _U6, _U7, _U8 = (np.uint64(number) for number in range(1, 9))
 
 
-@numba.njit(parallel=True, cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled(parallel=True)
 def _forward(spikes: Floats, weight: Floats, fired: Indices, begin: Indices, result: Floats) -> None:
     """Sum the weights of what fires now and what fired up to ``lags - 1`` steps back.
 
@@ -57,7 +58,7 @@ def _forward(spikes: Floats, weight: Floats, fired: Indices, begin: Indices, res
             _add_rows(weight, rows, count, result[sample, step])
 
 
-@numba.njit(parallel=True, cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled(parallel=True)
 def _backward(fired: Indices, begin: Indices, grad: Floats, grad_weight: Floats) -> None:
     """Write the sums of the gradients [samples, steps, outputs] that followed each neuron's spikes, [parts, lags * inputs, outputs]."""
     samples, steps, _ = grad.shape
@@ -83,7 +84,7 @@ def _backward(fired: Indices, begin: Indices, grad: Floats, grad_weight: Floats)
                     _add_rows(grad[sample, lag:], when[neuron], count, grad_weight[part, lag * inputs + neuron])
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled()
 def _add_rows(table: Floats, rows: NDArray[np.uint64], count: int, total: Floats) -> None:
     """Add ``table[row]`` for the first ``count`` rows, eight at a time, so that the total is fetched and stored less often."""
     width = np.uint64(len(total))
