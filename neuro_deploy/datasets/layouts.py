@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from neuro_deploy.errors import DatasetError
 _log = logging.getLogger(__name__)
 
 Split = Literal["train", "validation", "test"]
+_Kind = Literal["folder", "file", "other"]
 
 VALIDATION_LIST, TESTING_LIST = "validation_list.txt", "testing_list.txt"
 
@@ -56,13 +58,15 @@ def speech_commands(folder: Path, words: Sequence[str] = ()) -> tuple[Clip, ...]
         words: those to take, in this order; all, sorted, if none are given.
 
     Raises:
-        DatasetError: no such folder, no words, a word without clips, two folders for one word, or a list that cannot be read, that
-            has something else than clips, or that names a clip that is missing.
+        DatasetError: no such folder, no words, a word that is given twice or has no clips, two folders for one word, or a list that
+            cannot be read, that has something else than clips, or that names a clip that is missing.
     """
     inside = _visible(folder)
-    found = _word_folders(folder, [path for path, is_folder in inside if is_folder and path.name[0] != "_"])
-    left_out = [path for path, is_folder in inside if not _expected(path, is_folder)]
+    found = _word_folders(folder, [path for path, kind in inside if kind == "folder" and path.name[0] != "_"])
+    left_out = [path for path, kind in inside if not _expected(path, kind)]
     chosen = [composed(word) for word in words] or sorted(found)
+    if twice := [word for word, times in Counter(chosen).items() if times > 1]:
+        raise DatasetError(f"words: {twice[0]} is given more than once: name each word once")
     missing = [word for word in chosen if word not in found]
     if missing:
         raise DatasetError(f"{folder}: no folder for {', '.join(missing)}; it has {', '.join(sorted(found)) or 'no words'}")
@@ -144,7 +148,9 @@ def _word_folders(folder: Path, paths: Iterable[Path]) -> dict[str, Path]:
             raise DatasetError(f"{folder}: the name of the folder {path.name!r} is not UTF-8: rename it") from None
         same = word if word in found else places.get(path.resolve())
         if same is not None:
-            raise DatasetError(f"{folder}: {word} and {same} are one folder, or one word written in two ways: remove one of them")
+            raise DatasetError(
+                f"{folder}: {word} and {same} are one folder, or one word written in two ways: remove one of them"
+            )
         found[word] = path
         places[path.resolve()] = word
     return found
@@ -152,9 +158,10 @@ def _word_folders(folder: Path, paths: Iterable[Path]) -> dict[str, Path]:
 
 def _recordings(folder: Path) -> tuple[list[Path], list[Path]]:
     """The clips in a folder, sorted, and what else it holds."""
-    paths, others = [], []
-    for path, is_folder in _visible(folder):
-        (paths if path.suffix.lower() == SUFFIX and not is_folder and path.is_file() else others).append(path)
+    paths: list[Path] = []
+    others: list[Path] = []
+    for path, kind in _visible(folder):
+        (paths if kind == "file" and path.suffix.lower() == SUFFIX else others).append(path)
     return sorted(paths, key=lambda path: (composed(path.name), path.name)), others
 
 
@@ -165,7 +172,9 @@ def _lists(folder: Path, words: Mapping[str, Path]) -> dict[str, Split] | None:
         return None
     for path, names in ((folder / VALIDATION_LIST, validation), (folder / TESTING_LIST, test)):
         if names and not any(name.split("/")[0] in words for name in names):
-            raise DatasetError(f"{path}: none of its {len(names):,} clips is of a word of the folder, as {names[0]}: mend the list")
+            raise DatasetError(
+                f"{path}: none of its {len(names):,} clips is of a word of the folder, as {names[0]}: mend the list"
+            )
     listed: dict[str, Split] = dict.fromkeys(validation or (), "validation")
     twice = [name for name in test or () if name in listed]
     if twice:
@@ -182,18 +191,23 @@ def _list(path: Path) -> list[str] | None:
     if not os.path.lexists(path):
         return None
     try:
+        if path.exists() and not path.is_file():
+            raise OSError(None, "it is no file")
         # A file's name may be no UTF-8 at all; it is then the same bytes in the list.
-        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror}): mend it, or remove it") from error
-    return [_entry(path, number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    # A list that was put together of several may have a byte order mark before any line.
+    lines = enumerate(text.replace("\ufeff", "").split("\n"), start=1)
+    return [_entry(path, number, line) for number, line in lines if line.strip()]
 
 
 def _entry(path: Path, number: int, line: str) -> str:
-    """A line of a list as WORD/FILE.wav, with the present folder before it or not, and with a path of Windows or not."""
-    parts = [part for part in composed(line.strip()).replace("\\", "/").split("/") if part not in ("", ".")]
-    if len(parts) != 2 or ".." in parts or line.strip()[0] in "/\\" or Path(parts[1]).suffix.lower() != SUFFIX:
-        raise DatasetError(f"{path}, line {number}: {line.strip()!r}: not a clip as WORD/FILE{SUFFIX}: mend the list")
+    """A line of a list as WORD/FILE.wav, whether it begins with ``./`` or not, and with the slashes of any system."""
+    name = composed(line.strip()).replace("\\", "/")
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    if name.startswith("/") or len(parts) != 2 or ".." in parts or Path(parts[1]).suffix.lower() != SUFFIX:
+        raise DatasetError(f"{path}, line {number}: {name!r}: not a clip as WORD/FILE{SUFFIX}: mend the list")
     return "/".join(parts)
 
 
@@ -205,27 +219,27 @@ def _hashed(speaker: str) -> Split:
     return "validation" if percent < validation else "test" if percent < validation + test else "train"
 
 
-def _expected(path: Path, is_folder: bool) -> bool:
+def _expected(path: Path, kind: _Kind) -> bool:
     """Whether something beside the words is what a data set may have there: its lists and papers, and background noise."""
-    if is_folder:
+    if kind == "folder":
         return path.name[0] != "_" or path.name == NO_WORDS
-    return path.name in (VALIDATION_LIST, TESTING_LIST) or (path.is_file() and path.suffix.lower() not in (SUFFIX, ".txt"))
+    return path.name in (VALIDATION_LIST, TESTING_LIST) or (kind == "file" and path.suffix.lower() not in (SUFFIX, ".txt"))
 
 
-def _visible(folder: Path) -> list[tuple[Path, bool]]:
-    """What lies in a folder and is not hidden, sorted, and whether it is a folder itself."""
+def _visible(folder: Path) -> list[tuple[Path, _Kind]]:
+    """What lies in a folder and is not hidden, sorted; what a link leads to counts."""
     try:
         with os.scandir(folder) as entries:
-            return sorted((Path(entry), _is_folder(entry)) for entry in entries if not entry.name.startswith("."))
+            return sorted((Path(entry), _kind(entry)) for entry in entries if not entry.name.startswith("."))
     except OSError as error:
         raise DatasetError(f"{folder}: {error.strerror}; name a folder with recordings, or fetch the data set") from error
 
 
-def _is_folder(entry: "os.DirEntry[str]") -> bool:
+def _kind(entry: "os.DirEntry[str]") -> _Kind:
     try:
-        return entry.is_dir()
-    except OSError:  # links in a circle
-        return False
+        return "folder" if entry.is_dir() else "file" if entry.is_file() else "other"
+    except OSError:  # links in a circle, or into a folder that is closed to this user
+        return "other"
 
 
 def _say(folder: Path, what: str, left_out: Sequence[Path]) -> None:
