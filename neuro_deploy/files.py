@@ -1,7 +1,9 @@
-"""Files that are either written whole or not at all, and how TOML is read."""
+"""Files that are written whole or not at all, and read only where they are files of a fitting size; how TOML is read."""
 
+import errno
 import hashlib
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -94,6 +96,43 @@ def parse_toml(text: str) -> dict[str, Any]:
         ValueError: it is not TOML; says where.
     """
     return tomllib.loads(text)
+
+
+def read_limited(path: Path, limit: int) -> bytes:
+    """All bytes of a file that somebody else may have made.
+
+    Args:
+        path: a file; a pipe or a device, which may never end, is none.
+        limit: bytes that it may have.
+
+    Raises:
+        OSError: it cannot be read, is no file, or is larger; ``strerror`` says which.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # without O_NONBLOCK a pipe is waited for
+    with os.fdopen(handle, "rb", closefd=True) as file:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is not a file but a pipe or a device", str(path))
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, f"it has {max(status.st_size, limit + 1):,} bytes, at most {limit:,} are read", str(path))
+    return content
+
+
+def remedy(error: OSError, otherwise: str) -> str:
+    """What to do about a file that cannot be read, by its ``errno``: such an error says nothing of what the file holds.
+
+    Args:
+        error: from opening or reading it.
+        otherwise: where the user has probably named another file than he meant.
+    """
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "ask its owner for permission to read it, or copy it"
+    if error.errno in (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENODEV):
+        return "the disk or the network does not answer: try again, or copy the file to another disk"
+    if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+        return "end other programs, or allow more with ulimit"
+    return otherwise
 
 
 def sha256(path: Path) -> str:

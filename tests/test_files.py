@@ -8,7 +8,7 @@ from typing import BinaryIO, NoReturn
 import pytest
 
 from neuro_deploy.errors import OutputError
-from neuro_deploy.files import sha256, write_all_atomically, write_atomically
+from neuro_deploy.files import read_limited, remedy, sha256, write_all_atomically, write_atomically
 
 
 def fail(*_: object) -> NoReturn:
@@ -90,3 +90,22 @@ def test_they_take_their_places_in_order(tmp_path: Path, monkeypatch: pytest.Mon
 def test_sha256_of_a_known_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"abc")
     assert sha256(tmp_path / "file") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_what_is_no_file_or_too_large_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"12345")
+    assert read_limited(tmp_path / "a", 5) == b"12345"
+    with pytest.raises(OSError, match="it has 5 bytes, at most 4 are read"):
+        read_limited(tmp_path / "a", 4)
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(OSError, match="not a file but a pipe or a device"):
+            read_limited(path, 5)
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [(errno.EACCES, "permission"), (errno.EIO, "disk"), (errno.EMFILE, "ulimit"), (errno.ENOENT, "name a file")],
+)
+def test_advice_fits_the_errno(number: int, advice: str) -> None:
+    assert advice in remedy(OSError(number, os.strerror(number)), "name a file")

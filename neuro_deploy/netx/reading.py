@@ -1,5 +1,8 @@
 """From a NetX file, ours or lava-dl's own, to a chain; every way to be wrong has its message."""
 
+import io
+import math
+import zlib
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -8,13 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro_deploy.errors import ModelFileError
+from neuro_deploy.files import read_limited, remedy
 from neuro_deploy.ir.chain import Chain, Layer
 from neuro_deploy.loihi import limits
+from neuro_deploy.netx.inspection import CONTENT, VALUES, inspect
 
 _SUPPORTED = ("dense", "dense_rec")
 
-_LARGEST = 1 << 28
-"""Weights of one matrix: far beyond a chip, small enough for a computer. Keeps a damaged file from asking for all memory."""
+_WORDS = 64
+"""Values of a data set that has one text."""
 
 
 def read(path: Path) -> Chain:
@@ -30,14 +35,41 @@ def read(path: Path) -> Chain:
     Raises:
         ModelFileError: it is missing, damaged, or holds something that does not fit.
     """
-    if not path.is_file():
-        raise ModelFileError(f"{path}: no such file; name a NetX file (.net)")
+    return parse(read_content(path), path)
+
+
+def read_content(path: Path) -> bytes:
+    """The bytes of a NetX file.
+
+    Raises:
+        ModelFileError: it is missing, cannot be read, or is no file or a very large one.
+    """
     try:
-        with h5py.File(path, "r") as file:
-            layers = _layers(_Reader(path, file))
+        return read_limited(path, CONTENT)
+    except FileNotFoundError as error:
+        raise ModelFileError(f"{path}: no such file; name a NetX file (.net)") from error
+    except OSError as error:
+        raise ModelFileError(f"{path}: cannot read ({error.strerror}); {remedy(error, 'name a NetX file (.net)')}") from error
+
+
+def parse(content: bytes, path: Path) -> Chain:
+    """The layers of a NetX file that is in memory, so that no lock, no other process and no other file has a say; see :func:`read`.
+
+    Args:
+        content: the file's bytes.
+        path: what messages call it.
+
+    Raises:
+        ModelFileError: it is damaged, or holds something that does not fit.
+    """
+    try:
+        with h5py.File(io.BytesIO(content), "r") as file:
+            reader = _Reader(path, file)
+            inspect(file, len(content), reader.fail)
+            layers = _layers(reader)
     except ModelFileError:
         raise
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError, OverflowError, zlib.error) as error:
         # h5py raises any of these for a damaged file, depending on where the damage is.
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelFileError(f"{path}: not a whole HDF5 file ({reason}); export or copy it again") from error
@@ -67,8 +99,7 @@ def _layer(reader: "_Reader", where: h5py.Group, kind: str, before: int | None) 
     for extra in ("delay", "weight/real"):
         if extra in where:
             reader.fail(where, f"{extra} is not supported: use layers without {extra.partition('/')[0]}s of that kind")
-    shape = reader.integers(where, "shape")
-    size = int(np.prod(shape))
+    size = math.prod(reader.integers(where, "shape", 1, VALUES).reshape(-1).tolist())
     weight = reader.matrix(where, "weight", size)
     inputs = weight.shape[1]
     if before is not None and inputs != before:
@@ -82,8 +113,7 @@ def _layer(reader: "_Reader", where: h5py.Group, kind: str, before: int | None) 
             )
     bias = None
     if "bias" in where:
-        bias = reader.integers(where, "bias").reshape(-1)
-        reader.within(where, "bias", bias, limits.BIAS_MIN, limits.BIAS_MAX)
+        bias = reader.integers(where, "bias", limits.BIAS_MIN, limits.BIAS_MAX).reshape(-1)
         if bias.shape != (size,):
             reader.fail(where, f"bias has {bias.size} values and the layer has {size} neurons")
     neuron = reader.group(where, "neuron")
@@ -122,46 +152,43 @@ class _Reader:
 
     def text(self, where: h5py.Group, name: str) -> str:
         """A string, scalar or the first of an array, as the loader reads it."""
-        value: Any = self._dataset(where, name)[()]
+        dataset = self._dataset(where, name)
+        if dataset.size is None or dataset.size > _WORDS:
+            self.fail(where, f"{name} has {dataset.size} values, expected one")
+        value: Any = dataset[()]
         first = np.asarray(value).reshape(-1)[0] if np.size(value) else b""
         return first.decode("ascii", "replace") if isinstance(first, bytes) else str(first)
 
-    def integers(self, where: h5py.Group, name: str) -> NDArray[np.int64]:
-        """Integers in whatever number type they are stored."""
+    def integers(self, where: h5py.Group, name: str, low: int, high: int) -> NDArray[np.int64]:
+        """Integers of a range in whatever number type they are stored."""
         dataset = self._dataset(where, name)
-        if dataset.size is None or dataset.size > _LARGEST:
-            self.fail(where, f"{name} has {dataset.size} values, at most {_LARGEST} are read")
+        if dataset.dtype.kind not in "biuf":
+            self.fail(where, f"{name} holds {dataset.dtype} instead of integers")
         values = np.asarray(dataset[()])
-        if values.dtype.kind not in "biuf":
-            self.fail(where, f"{name} holds {values.dtype} instead of integers")
-        if values.dtype.kind == "f" and not (np.isfinite(values) & (values == np.rint(values))).all():
-            bad = values[~(np.isfinite(values) & (values == np.rint(values)))].reshape(-1)[0]
-            self.fail(where, f"{name} holds {bad}, expected integers: quantise the network before it is exported")
+        if values.dtype.kind == "f":
+            broken = values[~(np.isfinite(values) & (values == np.rint(values)))]
+            if broken.size:
+                self.fail(where, f"{name} holds {broken[0]}, expected integers: quantise the network before it is exported")
+        outside = values[(values < low) | (values > high)]
+        if outside.size:
+            self.fail(where, f"{name} holds {outside[0]}, the chip takes {low} to {high}: scale it down before it is exported")
         return values.astype(np.int64)
 
     def matrix(self, where: h5py.Group, name: str, rows: int) -> NDArray[np.int64]:
         """Weights [rows, columns] of 8 bits."""
-        values = self.integers(where, name)
+        values = self.integers(where, name, limits.WEIGHT_MIN_MIXED, limits.WEIGHT_MAX_UNSIGNED)
         if values.ndim == 1 and rows and values.size % rows == 0:
             values = values.reshape(rows, -1)  # as the loader does
         if values.ndim != 2 or values.shape[0] != rows or values.shape[1] < 1:
             self.fail(where, f"{name} has shape {list(values.shape)}, expected [{rows}, inputs]: one row for each neuron")
-        self.within(where, name, values, limits.WEIGHT_MIN_MIXED, limits.WEIGHT_MAX_UNSIGNED)
         return values
 
     def scalar(self, where: h5py.Group, name: str, low: int, high: int) -> int:
         """One integer of a range."""
-        values = self.integers(where, name).reshape(-1)
+        values = self.integers(where, name, low, high).reshape(-1)
         if values.size != 1:
             self.fail(where, f"{name} has {values.size} values, expected one")
-        self.within(where, name, values, low, high)
         return int(values[0])
-
-    def within(self, where: h5py.Group, name: str, values: NDArray[np.int64], low: int, high: int) -> None:
-        """Complain about the first value outside a range."""
-        outside = values[(values < low) | (values > high)]
-        if outside.size:
-            self.fail(where, f"{name} holds {outside[0]}, the chip takes {low} to {high}: scale it down before it is exported")
 
     def _dataset(self, where: h5py.Group, name: str) -> h5py.Dataset:
         found = where.get(name)

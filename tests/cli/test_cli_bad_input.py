@@ -259,7 +259,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "export tiny.toml --output tiny.toml": ("cannot write tiny.toml/tiny",),
     "simulate": ("missing argument 'MODEL.net'",),
     "simulate none.net": ("none.net: no such file",),
-    "simulate netx_models": ("netx_models: no such file",),
+    "simulate netx_models": ("netx_models: cannot read (Is a directory)", "name a NetX file"),
     f"simulate {MODEL} --samples 0": ("--samples", "0", "greater than or equal to 1"),
     f"simulate {MODEL} --samples 100000": ("100000 samples asked for", "the test set has"),
     f"simulate {MODEL} --samples few": ("--samples", "few", "valid integer"),
