@@ -22,18 +22,18 @@ class _Variant:
 
 def measure(settings: Settings) -> Section:
     """Samples, synaptic events and neuron-steps a second."""
-    network, encoded, labels = shipped.load(settings.model)
-    variants = _variants(settings, len(labels))
+    network, encoded = shipped.load(settings.model)
+    variants = _variants(settings, len(encoded))
     events: dict[str, int] = {}
 
     def run(name: str) -> Callable[[], float]:
         variant = variants[name]
-        return lambda: variant.backend.run(network, encoded[: variant.samples], labels[: variant.samples]).seconds
+        return lambda: variant.backend.run(network, encoded[: variant.samples]).seconds
 
     most = max(variant.samples for variant in variants.values())
-    reference = IntegerBackend().run(network, encoded[:most], labels[:most])
+    reference = IntegerBackend().run(network, encoded[:most])
     for name, variant in variants.items():
-        trace = variant.backend.run(network, encoded[: variant.samples], labels[: variant.samples])
+        trace = variant.backend.run(network, encoded[: variant.samples])
         require(shipped.equal(trace, reference), f"{name} and the integer semantics")
         events[name] = shipped.synaptic_events(trace, network.chain)
     measurements = {name: longer(run(name)) if name.startswith("fast") else run(name) for name in variants}

@@ -21,16 +21,16 @@ Runs = dict[str, Callable[[], float]]
 
 def measure(settings: Settings) -> Section:
     """Neuron-steps and synaptic events a second on one sample."""
-    network, encoded, labels = shipped.load(settings.model)
-    encoded, labels = encoded[:1], labels[:1]
-    trace = IntegerBackend().run(network, encoded, labels)
+    network, encoded = shipped.load(settings.model)
+    encoded = encoded[:1]
+    trace = IntegerBackend().run(network, encoded)
     steps = trace.input.shape[1]
     events = shipped.synaptic_events(trace, network.chain)
     fast = FastBackend(threads=1)
-    require(shipped.equal(fast.run(network, encoded, labels), trace), "fast and integer")
+    require(shipped.equal(fast.run(network, encoded), trace), "fast and integer")
     runs: Runs = {
-        BASE: lambda: IntegerBackend().run(network, encoded, labels).seconds,
-        "fast, 1 core": longer(lambda: fast.run(network, encoded, labels).seconds),
+        BASE: lambda: IntegerBackend().run(network, encoded).seconds,
+        "fast, 1 core": longer(lambda: fast.run(network, encoded).seconds),
     }
     notes = [f"One sample, {steps} steps, {events} synaptic events; building and preparing the network are not in the times."]
     for package, add in (("brian2_loihi", _add_brian), ("sanafe", _add_sanafe)):
@@ -47,9 +47,9 @@ def measure(settings: Settings) -> Section:
 def _add_brian(network: Network, trace: Trace, runs: Runs) -> str:
     backend = Brian2LoihiBackend()
     spec, steps = network.manifest.input, network.manifest.steps
-    encoded, labels = trace.input[:, :steps, : spec.channels], trace.label  # the first of the stacked frames is the sample
-    require(shipped.equal(backend.run(network, encoded, labels), trace), "brian2-loihi and the integer semantics")
-    runs["brian2-loihi"] = lambda: backend.run(network, encoded, labels).seconds
+    encoded = trace.input[:, :steps, : spec.channels]  # the first of the stacked frames is the sample
+    require(shipped.equal(backend.run(network, encoded), trace), "brian2-loihi and the integer semantics")
+    runs["brian2-loihi"] = lambda: backend.run(network, encoded).seconds
     compared = trace.input.shape[1] * shipped.neurons(network.chain)
     return f"brian2-loihi computed all {compared} neuron-steps itself, independent of Lava: 0 of them differ from ours."
 

@@ -109,20 +109,20 @@ def bytes_touched(trace: Trace, plans: tuple[LayerPlan, ...]) -> dict[str, int]:
 def measure(net: Path, samples: int, repeats: int) -> dict[str, Any]:
     network = load_network(net)
     data = load_data(parse(network.manifest.settings, "the manifest").data).test
-    encoded, labels = encode(data.samples[:samples], network.manifest.input), data.labels[:samples]
+    encoded = encode(data.samples[:samples], network.manifest.input)
     backends: dict[str, Backend] = {"integer": IntegerBackend(), "fast": FastBackend()}
     seconds: dict[str, list[float]] = {name: [] for name in backends}
-    traces = {name: backend.run(network, encoded[:2], labels[:2]) for name, backend in backends.items()}
+    traces = {name: backend.run(network, encoded[:2]) for name, backend in backends.items()}
     for _ in range(repeats):
         for name, backend in backends.items():
             traces.pop(name)  # its memory is free again before the next is made
-            traces[name] = backend.run(network, encoded, labels)
+            traces[name] = backend.run(network, encoded)
             seconds[name].append(traces[name].seconds)
     trace = traces["fast"]
     assert trace.layers is not None
     assert (traces["integer"].readout == trace.readout).all()
 
-    injected = prepare(network, encoded, labels)
+    injected = prepare(network, encoded)
     plans = engine.make_plan(network.chain, int(injected.max()), injected.shape[1])
     when = network.manifest.steps + network.manifest.latency - 1
     sizes = [layer.size for layer in network.chain.layers]
@@ -139,10 +139,10 @@ def measure(net: Path, samples: int, repeats: int) -> dict[str, Any]:
     roof = {name: touched[name] / rates[name] for name in touched}
     return {
         "network": net.name,
-        "samples": len(labels),
+        "samples": len(encoded),
         "threads": engine.THREADS,
         "load": os.getloadavg()[0],
-        "samples_per_second": {name: spread([len(labels) / s for s in values]) for name, values in seconds.items()},
+        "samples_per_second": {name: spread([len(encoded) / s for s in values]) for name, values in seconds.items()},
         "speedup": spread([a / b for a, b in zip(seconds["integer"], seconds["fast"], strict=True)]),
         "synaptic_events": synops,
         "events_per_second_one_core": spread([synops / s for s in core]),

@@ -73,7 +73,7 @@ def inputs(network: Network, samples: int) -> NDArray[np.int32]:
     """Random samples as they are injected, one after the other."""
     shape = (samples, network.manifest.steps, network.manifest.input.channels)
     encoded = np.random.default_rng(0).integers(0, 2**network.manifest.input.message_bits, shape).astype(np.int32)
-    injected = prepare(network, encoded, np.zeros(samples, np.int64))
+    injected = prepare(network, encoded)
     return injected.reshape(-1, injected.shape[-1])
 
 

@@ -19,9 +19,9 @@ from neuro_deploy.netx import Network
 
 def measure(settings: Settings) -> Section:
     """Steps a second."""
-    network, encoded, labels = shipped.load(settings.model)
+    network, encoded = shipped.load(settings.model)
     samples = {"stock": 1 if settings.quick else 2, "fused": 10 if settings.quick else 40}
-    injected = prepare(network, encoded[: max(samples.values())], labels[: max(samples.values())])
+    injected = prepare(network, encoded[: max(samples.values())])
     period, rows = injected.shape[1], injected.reshape(-1, injected.shape[2])
     counts = {variant: samples["stock" if variant == "stock" else "fused"] for variant in VARIANTS}
     expected = _expected(network, injected[:1])

@@ -53,8 +53,7 @@ def make(folder: Path, *, steps: int = 64, drive: float = 0.0, **model: Any) -> 
     return load_network(net)
 
 
-def samples(network: Network, count: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Random samples and labels."""
+def samples(network: Network, count: int) -> NDArray[np.int32]:
+    """Random encoded samples."""
     shape = (count, network.manifest.steps, network.manifest.input.channels)
-    encoded = np.random.default_rng(0).integers(0, 1 << BITS, shape).astype(np.int32)
-    return encoded, np.zeros(count, np.int64)
+    return np.random.default_rng(0).integers(0, 1 << BITS, shape).astype(np.int32)

@@ -35,20 +35,20 @@ _KIB = 1 << 10
 
 def measure(settings: Settings) -> Section:
     """Bytes a second of the engine on one core and on all, of the triad, and the share of the roof."""
-    network, encoded, labels = shipped.load(settings.model)
-    encoded, labels = encoded[:SAMPLES], labels[:SAMPLES]
-    trace = IntegerBackend().run(network, encoded, labels)
+    network, encoded = shipped.load(settings.model)
+    encoded = encoded[:SAMPLES]
+    trace = IntegerBackend().run(network, encoded)
     backends = {_cores(count): FastBackend(count) for count in sorted({1, engine.THREADS})}
     for backend in backends.values():
-        require(shipped.equal(backend.run(network, encoded, labels), trace), "fast and integer")
-    runs = {name: longer(partial(shipped.run_seconds, backend, network, encoded, labels)) for name, backend in backends.items()}
+        require(shipped.equal(backend.run(network, encoded), trace), "fast and integer")
+    runs = {name: longer(partial(shipped.run_seconds, backend, network, encoded)) for name, backend in backends.items()}
     times = alternate(runs, settings.repeats)
     plans = engine.make_plan(network.chain, int(trace.input.max()), trace.input.shape[1])
     touched = bytes_touched(trace, plans)
     total, events = sum(touched.values()), shipped.synaptic_events(trace, network.chain)
     rates = {f"fast, {name}": [total / 1e9 / value for value in values] for name, values in times.items()}
-    facts: dict[str, Any] = {f"bytes a sample, {kind}": amount / len(labels) for kind, amount in touched.items()}
-    facts |= {"synaptic events a sample": events / len(labels), "working set KiB": working_set(plans) / _KIB}
+    facts: dict[str, Any] = {f"bytes a sample, {kind}": amount / len(encoded) for kind, amount in touched.items()}
+    facts |= {"synaptic events a sample": events / len(encoded), "working set KiB": working_set(plans) / _KIB}
     facts |= _roof(touched, Spread.of(times["1 core"]).median)
     curves = [_bandwidth(name, backend.threads or 1, settings) for name, backend in backends.items()]
     for curve, name in zip(curves, backends, strict=True):

@@ -80,16 +80,13 @@ def _points(folder: Path, settings: Settings) -> Iterator[_Point]:
 def _measure(point: _Point, repeats: int) -> tuple[float, dict[str, list[float]]]:
     """The size, and milliseconds a sample of each backend."""
     backends: dict[str, Backend] = {"integer": IntegerBackend(), "fast": FastBackend(threads=1)}
-    encoded, labels = random_networks.samples(point.network, point.samples)
-    one, other = (backend.run(point.network, encoded, labels) for backend in backends.values())
+    encoded = random_networks.samples(point.network, point.samples)
+    one, other = (backend.run(point.network, encoded) for backend in backends.values())
     require(shipped.equal(one, other), f"integer and fast over {point.over}")
     assert one.layers is not None
     spikes = sum(int(layer.sum()) for layer in one.layers)
     rate = spikes / sum(layer.size for layer in one.layers)
-    runs = {
-        name: longer(partial(shipped.run_seconds, backend, point.network, encoded, labels))
-        for name, backend in backends.items()
-    }
+    runs = {name: longer(partial(shipped.run_seconds, backend, point.network, encoded)) for name, backend in backends.items()}
     each = 1000 / point.samples
     times = {name: [each * value for value in values] for name, values in alternate(runs, repeats).items()}
     return rate if point.x is None else point.x, times

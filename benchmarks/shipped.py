@@ -15,11 +15,11 @@ from neuro_deploy.training import config
 from neuro_deploy.training.data import load_data
 
 
-def load(model: Path) -> tuple[Network, NDArray[np.int32], NDArray[np.int64]]:
-    """A network, and the encoded test samples and labels of its task."""
+def load(model: Path) -> tuple[Network, NDArray[np.int32]]:
+    """A network, and the encoded test samples of its task."""
     network = load_network(model)
     data = load_data(config.load(network.manifest.config).data)
-    return network, encode(data.test.samples, network.manifest.input), data.test.labels
+    return network, encode(data.test.samples, network.manifest.input)
 
 
 def neurons(chain: Chain) -> int:
@@ -49,9 +49,9 @@ def synaptic_events(trace: Trace, chain: Chain) -> int:
     return (counts.compute_synops or 0) + (counts.relay_synops or 0)
 
 
-def run_seconds(backend: Backend, network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int64]) -> float:
+def run_seconds(backend: Backend, network: Network, encoded: NDArray[np.int32]) -> float:
     """Seconds of a run, without start-up and compilation."""
-    return backend.run(network, encoded, labels).seconds
+    return backend.run(network, encoded).seconds
 
 
 def equal(one: Trace, other: Trace) -> bool:

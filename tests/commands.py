@@ -8,8 +8,10 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numba
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from neuro_deploy import cli
 from neuro_deploy.backends.integer import IntegerBackend
@@ -94,4 +96,9 @@ def reference(samples: int) -> Trace:
     """The trace of the first test samples, without the command line."""
     network = load_network(Path(MODEL))
     test = load_data(load("tiny.toml").data).test
-    return IntegerBackend().run(network, encode(test.samples[:samples], network.manifest.input), test.labels[:samples])
+    return IntegerBackend().run(network, encode(test.samples[:samples], network.manifest.input))
+
+
+def labels(samples: int) -> NDArray[np.int64]:
+    """Of the same samples."""
+    return load_data(load("tiny.toml").data).test.labels[:samples]

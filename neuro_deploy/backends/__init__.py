@@ -28,13 +28,12 @@ class Backend(Protocol):
     def name(self) -> str:
         """What the user calls it."""
 
-    def run(self, network: "Network", encoded: "NDArray[np.int32]", labels: "NDArray[np.int64]") -> "Trace":
+    def run(self, network: "Network", encoded: "NDArray[np.int32]") -> "Trace":
         """Run samples from rest and record everything.
 
         Args:
             network: NetX file, manifest and checkpoint.
             encoded: int32 [samples, T, channels], see :func:`neuro_deploy.ir.inputs.encode`.
-            labels: int64 [samples].
 
         Raises:
             InputError: the samples do not fit the network.

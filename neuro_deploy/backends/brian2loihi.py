@@ -17,7 +17,7 @@ class Brian2LoihiBackend:
 
     name = "brian2loihi"
 
-    def run(self, network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int64]) -> Trace:
+    def run(self, network: Network, encoded: NDArray[np.int32]) -> Trace:
         """Run samples; see :class:`neuro_deploy.backends.Backend`.
 
         Raises:
@@ -26,7 +26,7 @@ class Brian2LoihiBackend:
         """
         begin = time.perf_counter()
         extras.require("brian2_loihi")
-        injected = prepare(network, encoded, labels)
+        injected = prepare(network, encoded)
         layers, voltages = records(network.chain, injected)
         with warnings.catch_warnings():
             warnings.simplefilter(
@@ -34,7 +34,7 @@ class Brian2LoihiBackend:
             )  # brian2 calls pyparsing and setuptools by older names, whenever it parses an equation
             seconds = _run(network, injected, layers, voltages)
         startup = time.perf_counter() - begin - seconds
-        return recorded(self.name, network, injected, labels, layers, voltages, seconds=seconds, startup=startup)
+        return recorded(self.name, network, injected, layers, voltages, seconds=seconds, startup=startup)
 
 
 def _run(

@@ -12,13 +12,12 @@ from neuro_deploy.ir.trace import Trace
 from neuro_deploy.netx import Network
 
 
-def prepare(network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int64]) -> NDArray[np.int32]:
+def prepare(network: Network, encoded: NDArray[np.int32]) -> NDArray[np.int32]:
     """Check encoded samples and lay them out for injection.
 
     Args:
         network: what reads them.
         encoded: int32 [samples, T, channels].
-        labels: int64 [samples].
 
     Returns:
         int32 [samples, T + D + G, input channels].
@@ -33,8 +32,6 @@ def prepare(network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int
             f"encoded samples have shape {list(encoded.shape)}, the network reads [samples, {expected[0]}, {expected[1]}] "
             "and at least one sample"
         )
-    if labels.shape != encoded.shape[:1]:
-        raise InputError(f"labels have shape {list(labels.shape)} for {encoded.shape[0]} samples: one label for each")
     limit = 2**manifest.input.message_bits - 1
     if encoded.min() < 0 or encoded.max() > limit:
         worst = encoded.min() if encoded.min() < 0 else encoded.max()
@@ -55,7 +52,6 @@ def recorded(
     backend: str,
     network: Network,
     injected: NDArray[np.int32],
-    labels: NDArray[np.int64],
     layers: tuple[NDArray[np.uint8], ...],
     voltages: NDArray[np.int64],
     *,
@@ -68,7 +64,6 @@ def recorded(
         backend: its name.
         network: what ran.
         injected: int32 [samples, steps, input channels].
-        labels: int64 [samples].
         layers: uint8 [samples, steps, neurons] of each layer.
         voltages: int64 [samples, neurons of the last layer], after chip step T + D.
         seconds: wall time of the run.
@@ -77,7 +72,7 @@ def recorded(
     manifest = network.manifest
     populations = align(network.chain, layers, manifest.steps)
     readout = voltages[:, manifest.readout.start : manifest.readout.stop]
-    return Trace(backend, injected, populations, layers, readout, labels, seconds, startup)
+    return Trace(backend, injected, populations, layers, readout, network.chain.segments, seconds, startup)
 
 
 def align(chain: Chain, layers: Sequence[NDArray[np.uint8]], steps: int) -> dict[str, NDArray[np.uint8]]:

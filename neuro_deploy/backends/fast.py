@@ -34,7 +34,7 @@ class FastBackend:
     def __init__(self, threads: int | None = None) -> None:
         self.threads = threads
 
-    def run(self, network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int64]) -> Trace:
+    def run(self, network: Network, encoded: NDArray[np.int32]) -> Trace:
         """Run samples; see :class:`neuro_deploy.backends.Backend`.
 
         Raises:
@@ -42,16 +42,16 @@ class FastBackend:
             ConfigError: ``NUMBA_NUM_THREADS`` is not a number of threads.
         """
         begin = time.perf_counter()
-        injected = prepare(network, encoded, labels)
+        injected = prepare(network, encoded)
         chain, manifest = network.chain, network.manifest
         run = self._compile(chain, injected, manifest.steps + manifest.latency)
         if run is None:
-            return replace(IntegerBackend().run(network, encoded, labels), backend=self.name)
+            return replace(IntegerBackend().run(network, encoded), backend=self.name)
         layers, voltages = records(chain, injected)
         start = time.perf_counter()
         run(injected, layers, voltages)
         seconds = time.perf_counter() - start
-        return recorded(self.name, network, injected, labels, layers, voltages, seconds=seconds, startup=start - begin)
+        return recorded(self.name, network, injected, layers, voltages, seconds=seconds, startup=start - begin)
 
     def _compile(self, chain: Chain, injected: NDArray[np.int32], steps: int) -> _Run | None:
         """The engine for a chain, ready to run; None if there is none on this machine."""

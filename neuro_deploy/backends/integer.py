@@ -19,10 +19,10 @@ class IntegerBackend:
 
     name = "integer"
 
-    def run(self, network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int64]) -> Trace:
+    def run(self, network: Network, encoded: NDArray[np.int32]) -> Trace:
         """Run samples; see :class:`neuro_deploy.backends.Backend`."""
         begin = time.perf_counter()
-        injected = prepare(network, encoded, labels)
+        injected = prepare(network, encoded)
         chain, manifest = network.chain, network.manifest
         samples, steps = injected.shape[:2]
         layers, voltages = records(chain, injected)
@@ -35,4 +35,4 @@ class IntegerBackend:
                 if run.voltages is not None:
                     voltages[part] = run.voltages[:, manifest.steps + manifest.latency - 1]
         seconds = time.perf_counter() - start
-        return recorded(self.name, network, injected, labels, layers, voltages, seconds=seconds, startup=start - begin)
+        return recorded(self.name, network, injected, layers, voltages, seconds=seconds, startup=start - begin)

@@ -57,7 +57,7 @@ class LavaBackend:
         self.name = "lava-fused" if fused else "lava"
         self.way: Way = "fused" if fused else "stock"
 
-    def run(self, network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int64]) -> Trace:
+    def run(self, network: Network, encoded: NDArray[np.int32]) -> Trace:
         """Run samples; see :class:`neuro_deploy.backends.Backend`.
 
         Raises:
@@ -65,7 +65,7 @@ class LavaBackend:
             BackendError: the worker died, hung, or Lava failed.
         """
         extras.require("lava")
-        injected = prepare(network, encoded, labels)
+        injected = prepare(network, encoded)
         samples, steps = injected.shape[:2]
         chain, manifest = network.chain, network.manifest
         with tempfile.TemporaryDirectory(prefix="nd_lava_", dir=_place()) as name:
@@ -91,7 +91,7 @@ class LavaBackend:
             voltages = np.load(job.readout)
             times = json.loads((job.folder / DONE).read_text())
         startup = times["start"] - begin
-        return recorded(self.name, network, injected, labels, layers, voltages, seconds=times["seconds"], startup=startup)
+        return recorded(self.name, network, injected, layers, voltages, seconds=times["seconds"], startup=startup)
 
     def _watch(self, worker: "subprocess.Popen[bytes]", job: Job) -> None:
         """Return when all samples are done; raise when that will not happen."""

@@ -31,7 +31,7 @@ class Loihi2Backend(LavaBackend):
         self.name = "loihi2"
         self.way = "hardware"
 
-    def run(self, network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int64]) -> Trace:
+    def run(self, network: Network, encoded: NDArray[np.int32]) -> Trace:
         """Run samples; see :class:`neuro_deploy.backends.Backend`.
 
         Raises:
@@ -39,7 +39,7 @@ class Loihi2Backend(LavaBackend):
         """
         if (reason := missing()) is not None:
             raise BackendError(f"loihi2: {reason}")
-        return super().run(network, encoded, labels)
+        return super().run(network, encoded)
 
 
 def missing() -> str | None:

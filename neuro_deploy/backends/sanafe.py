@@ -137,7 +137,7 @@ class SanafeBackend:
 
     name = "sanafe"
 
-    def run(self, network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int64]) -> Trace:
+    def run(self, network: Network, encoded: NDArray[np.int32]) -> Trace:
         """Run samples; see :class:`neuro_deploy.backends.Backend`. Its seconds are those of the replay.
 
         Raises:
@@ -147,7 +147,7 @@ class SanafeBackend:
         """
         begin = time.perf_counter()
         emulator = Emulator(network.chain)
-        trace = FastBackend().run(network, encoded, labels)
+        trace = FastBackend().run(network, encoded)
         start = time.perf_counter()
         for sample in range(trace.samples):
             events = events_of(trace, sample)

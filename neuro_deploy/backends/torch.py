@@ -27,7 +27,7 @@ class TorchBackend:
     def __init__(self, load: Callable[[Path], Evaluate]) -> None:
         self.load = load
 
-    def run(self, network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int64]) -> Trace:
+    def run(self, network: Network, encoded: NDArray[np.int32]) -> Trace:
         """Run samples; see :class:`neuro_deploy.backends.Backend`.
 
         Raises:
@@ -35,9 +35,9 @@ class TorchBackend:
             ModelFileError: the checkpoint is missing or is not the one that was exported.
         """
         begin = time.perf_counter()
-        injected = prepare(network, encoded, labels)
+        injected = prepare(network, encoded)
         evaluate = self.load(network.require_checkpoint())
         start = time.perf_counter()
         populations, readout = evaluate(encoded)
         seconds = time.perf_counter() - start
-        return Trace(self.name, injected, dict(populations), None, readout, labels, seconds, start - begin)
+        return Trace(self.name, injected, dict(populations), None, readout, network.chain.segments, seconds, start - begin)

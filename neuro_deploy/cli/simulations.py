@@ -94,10 +94,11 @@ def _run_one(
 
     workbench = Workbench(model, time_limit)
     number = samples or few.get(name, len(workbench.labels))
-    result = run_backend(workbench.network, workbench.backend(name, parts), *workbench.first(number))
-    console.print(backends_table([summarise(result, workbench.network)], str(model)))
+    data, labels = workbench.first(number)
+    result = run_backend(workbench.network, workbench.backend(name, parts), data)
+    console.print(backends_table([summarise(result, workbench.network, labels)], str(model)))
     if trace is not None:
-        save_trace(result, trace)
+        save_trace(result, trace, labels)
         console.print(f"wrote {trace}")
 
 

@@ -38,18 +38,19 @@ def stream(
         console.print(f"wrote {path}")
 
 
-def _measure(workbench: Workbench, backend: str, samples: int | None) -> "Streaming":
+def _measure(workbench: Workbench, backend: str, limit: int | None) -> "Streaming":
     import numpy as np
 
     from neuro_deploy.ir.inputs import fingerprint
     from neuro_deploy.recognition import anytime
     from neuro_deploy.recognition.answers import logit_voltage
 
-    network, number = workbench.network, samples or len(workbench.labels)
+    network, number = workbench.network, limit or len(workbench.labels)
     logit, data = logit_voltage(network), workbench.first(number)
     own = workbench.own_steps(number)
     console.print(f"{backend}: {number} samples ...", style="dim")
-    voltages, (_, labels) = anytime.hear(network, workbench.backend(backend), *data), data
+    samples, labels = data
+    voltages = anytime.hear(network, workbench.backend(backend), samples)
     steps = network.manifest.steps
     return anytime.Streaming(
         config=network.manifest.config,

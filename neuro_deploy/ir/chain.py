@@ -101,6 +101,11 @@ class Chain:
         return len(self.layers)
 
     @property
+    def segments(self) -> tuple[tuple[Segment, ...], ...]:
+        """For each layer what its neurons are."""
+        return tuple(layer.segments for layer in self.layers)
+
+    @property
     def readout(self) -> Segment:
         """The read-out's neurons, in the last layer."""
         return next(segment for segment in self.layers[-1].segments if segment.role == "readout")

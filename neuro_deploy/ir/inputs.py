@@ -68,14 +68,15 @@ def inject(encoded: NDArray[np.int32], spec: InputSpec, silence: int) -> NDArray
     return injected
 
 
-def fingerprint(samples: NDArray[np.float32], labels: NDArray[np.int64]) -> str:
+def fingerprint(samples: NDArray[np.float32], labels: NDArray[np.int64] | None) -> str:
     """What tells data from other data, whatever the encoder: SHA-256 of samples and labels, in hexadecimal.
 
     Args:
         samples: [samples, T, channels] in the data's own unit.
-        labels: [samples].
+        labels: [samples], or None where nobody knows them.
     """
     digest = hashlib.sha256(str(samples.shape).encode())
     digest.update(np.ascontiguousarray(samples, "<f4").tobytes())
-    digest.update(np.ascontiguousarray(labels, "<i8").tobytes())
+    if labels is not None:
+        digest.update(np.ascontiguousarray(labels, "<i8").tobytes())
     return digest.hexdigest()

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from neuro_deploy.ir.chain import Segment
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class Trace:
         layers: uint8 [samples, steps, neurons] for each layer, every neuron as emitted, 0-based chip steps; None from a
             backend that runs the model and not the chain.
         readout: int64 [samples, classes], the read-out's voltage after chip step T + D: 64 times the integer logits.
-        label: int64 [samples].
+        segments: for each layer of the chain what its neurons are.
         seconds: wall time of the run itself (measured), without start-up.
         startup: wall time before the first step (measured): loading, compiling, starting processes.
     """
@@ -27,7 +29,7 @@ class Trace:
     populations: dict[str, NDArray[np.uint8]]
     layers: tuple[NDArray[np.uint8], ...] | None
     readout: NDArray[np.int64]
-    label: NDArray[np.int64]
+    segments: tuple[tuple[Segment, ...], ...]
     seconds: float
     startup: float = 0.0
 
@@ -44,10 +46,12 @@ class Trace:
             populations={name: spikes[:number] for name, spikes in self.populations.items()},
             layers=None if self.layers is None else tuple(layer[:number] for layer in self.layers),
             readout=self.readout[:number],
-            label=self.label[:number],
         )
 
-    @property
-    def accuracy(self) -> float:
-        """Share of samples whose largest read-out is the label's."""
-        return float(np.mean(self.readout.argmax(axis=1) == self.label))
+    def accuracy(self, labels: ArrayLike) -> float:
+        """Share of samples whose largest read-out is the label's.
+
+        Args:
+            labels: int [samples].
+        """
+        return float(np.mean(self.readout.argmax(axis=1) == np.asarray(labels)))

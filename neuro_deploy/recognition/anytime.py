@@ -89,14 +89,13 @@ class Streaming:
     exits: tuple[Exit, ...]
 
 
-def hear(network: Network, backend: Backend, samples: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.int64]:
+def hear(network: Network, backend: Backend, samples: NDArray[np.float32]) -> NDArray[np.int64]:
     """Run samples and keep what the read-out says after each step.
 
     Args:
         network: the exported network.
         backend: what runs it.
         samples: [samples, T, channels] in the data's unit.
-        labels: [samples].
 
     Returns:
         int64 [samples, T, classes], see :func:`neuro_deploy.recognition.decisions.readouts`.
@@ -106,9 +105,9 @@ def hear(network: Network, backend: Backend, samples: NDArray[np.float32], label
         BackendError: the backend failed.
     """
     found = []
-    for begin in range(0, len(labels), TOGETHER):
+    for begin in range(0, len(samples), TOGETHER):
         part = slice(begin, begin + TOGETHER)
-        trace = run_backend(network, backend, samples[part], labels[part])
+        trace = run_backend(network, backend, samples[part])
         found.append(readouts(network.chain, trace, network.manifest.steps))
     return np.concatenate(found)
 

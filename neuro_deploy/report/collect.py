@@ -73,11 +73,11 @@ def collect(subject: Subject, simulation: Simulation, tables: Mapping[str, Table
     network, chain = subject.network, subject.network.chain
     steps, message_bits = network.manifest.steps, network.manifest.input.message_bits
     encoded = encode(subject.samples, network.manifest.input)
-    trace = FastBackend().run(network, encoded, subject.labels)
+    trace = FastBackend().run(network, encoded)
     counts = count(trace, chain)
     assert counts.chip is not None
     exact = tuple(simulated(result) for result in simulation.backends)
-    modelled = chips(counts, chain, accuracy(trace.accuracy, trace.samples), steps, tables)
+    modelled = chips(counts, chain, accuracy(trace.accuracy(subject.labels), trace.samples), steps, tables)
     about = machine.describe()
     return Report(
         created=about["date"],
@@ -93,7 +93,7 @@ def collect(subject: Subject, simulation: Simulation, tables: Mapping[str, Table
         benchmark=benchmark(counts, chain),
         rates=counts.rates,
         answers=observe.answers(readouts(chain, trace, steps), subject.labels),
-        sample=observe.sample(trace, SHOWN, encoded),
+        sample=observe.sample(trace, SHOWN, encoded, subject.labels),
         memories=tuple(_memory(response, trace.populations) for response in subject.memories),
         ranges=ranges(chain, trace, min(VOLTAGE_SAMPLES, trace.samples), steps, message_bits),
     )

@@ -28,13 +28,14 @@ def answers(voltages: NDArray[np.int64], labels: NDArray[np.int64]) -> Answers:
     )
 
 
-def sample(trace: Trace, index: int, encoded: NDArray[np.int32]) -> Sample:
+def sample(trace: Trace, index: int, encoded: NDArray[np.int32], labels: NDArray[np.int64]) -> Sample:
     """All spikes of one sample in model time.
 
     Args:
         trace: the run.
         index: which sample.
         encoded: int32 [samples, T, channels], what the network was fed.
+        labels: int64 [samples].
     """
     populations = []
     for name, spikes in trace.populations.items():
@@ -43,7 +44,7 @@ def sample(trace: Trace, index: int, encoded: NDArray[np.int32]) -> Sample:
         populations.append(Spikes(name=name, neurons=spikes.shape[2], **events))
     return Sample(
         index=index,
-        label=int(trace.label[index]),
+        label=int(labels[index]),
         answer=int(trace.readout[index].argmax()),
         input=tuple(tuple(frame) for frame in encoded[index].tolist()),
         populations=tuple(populations),

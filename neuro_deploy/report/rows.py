@@ -29,7 +29,7 @@ def simulated(result: BackendResult) -> Backend:
     clock = "wall clock of the run without start-up, over its samples"
     note = "the time to simulate the chip, of one of the samples that ran together"
     quantities = {
-        "accuracy": accuracy(result.accuracy, samples),
+        **({} if result.accuracy is None else {"accuracy": accuracy(result.accuracy, samples)}),
         **{name: Quantity(n / samples, "", "counted", counted) for name, n in events.items() if n is not None},
         "latency": Quantity(result.seconds / samples, "s", "measured", clock, note),
         "throughput": Quantity(samples / result.seconds, "1/s", "measured", clock, note),

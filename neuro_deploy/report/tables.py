@@ -48,7 +48,7 @@ def backends_table(results: Sequence[BackendResult], title: str) -> Table:
         table.add_row(
             result.backend,
             f"{samples}",
-            f"{100 * result.accuracy:.2f}",
+            "-" if result.accuracy is None else f"{100 * result.accuracy:.2f}",
             *("-" if number is None else f"{number / samples:,.0f}" for number in events),
             f"{result.steps // samples}",
             f"{result.seconds:.1f}",

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro_deploy.errors import InputError
-from neuro_deploy.ir.chain import Segment
 from neuro_deploy.ir.trace import Trace
 
 
@@ -94,7 +93,7 @@ class Comparison:
         return sum(row.mismatches for row in self.rows)
 
 
-def compare(reference: Trace, trace: Trace, segments: tuple[tuple[Segment, ...], ...]) -> Comparison:
+def compare(reference: Trace, trace: Trace) -> Comparison:
     """Hold every spike and read-out of a trace against a reference, on the samples that both have.
 
     "First" means: the earliest sample, in it the earliest step, in that the population nearest to the input. The aligned populations
@@ -103,7 +102,6 @@ def compare(reference: Trace, trace: Trace, segments: tuple[tuple[Segment, ...],
     Args:
         reference: taken as true.
         trace: to be checked; may cover fewer samples, from the first.
-        segments: for each layer what its neurons are.
 
     Raises:
         InputError: the traces are of different inputs or networks.
@@ -113,7 +111,7 @@ def compare(reference: Trace, trace: Trace, segments: tuple[tuple[Segment, ...],
         raise InputError(f"{reference.backend} and {trace.backend} were fed different inputs: run both on the same samples")
     rows: list[Row] = []
     model_time = _divergences(_populations(reference, trace, samples), rows)
-    chip_time = _divergences(_segments(reference, trace, samples, segments), rows)
+    chip_time = _divergences(_segments(reference, trace, samples), rows)
     expected, found = reference.readout[:samples], trace.readout[:samples]
     different = expected != found
     first = _earliest(model_time) or _earliest(chip_time)
@@ -135,12 +133,10 @@ def _populations(reference: Trace, trace: Trace, samples: int) -> Iterator[tuple
         yield name, expected[:samples], trace.populations[name][:samples]
 
 
-def _segments(
-    reference: Trace, trace: Trace, samples: int, segments: tuple[tuple[Segment, ...], ...]
-) -> Iterator[tuple[str, Spikes, Spikes]]:
+def _segments(reference: Trace, trace: Trace, samples: int) -> Iterator[tuple[str, Spikes, Spikes]]:
     if reference.layers is None or trace.layers is None:
         return
-    for index, (parts, expected, found) in enumerate(zip(segments, reference.layers, trace.layers, strict=True)):
+    for index, (parts, expected, found) in enumerate(zip(reference.segments, reference.layers, trace.layers, strict=True)):
         for part in parts:
             window = (slice(samples), slice(None), slice(part.start, part.stop))
             yield f"layer {index}: {part.name}", expected[window], found[window]

@@ -104,21 +104,18 @@ class InParts:
         """The backend's own."""
         return self.make().name
 
-    def run(self, network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int64]) -> Trace:
+    def run(self, network: Network, encoded: NDArray[np.int32]) -> Trace:
         """Run samples; see :class:`neuro_deploy.backends.Backend`."""
-        return run_in_parallel(self.make, network, encoded, labels, self.jobs)
+        return run_in_parallel(self.make, network, encoded, self.jobs)
 
 
-def run_in_parallel(
-    make: Callable[[], Backend], network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int64], jobs: int
-) -> Trace:
+def run_in_parallel(make: Callable[[], Backend], network: Network, encoded: NDArray[np.int32], jobs: int) -> Trace:
     """Run samples in parts of nearly equal size; every backend starts each part from rest, so the parts are the whole.
 
     Args:
         make: makes the backend of a part, in the process that runs it.
         network: NetX file, manifest and checkpoint; the workers read the same paths.
         encoded: int32 [samples, T, channels].
-        labels: int64 [samples].
         jobs: number of parts; not more than samples.
 
     Returns:
@@ -130,13 +127,13 @@ def run_in_parallel(
     """
     begin = time.perf_counter()
     network = replace(network, net=network.net.resolve(), checkpoint=network.checkpoint.resolve())
-    parts = np.array_split(np.arange(len(labels)), max(1, min(jobs, len(labels))))
-    traces = Parallel(n_jobs=len(parts))(delayed(_run)(make, network, encoded[part], labels[part]) for part in parts)
+    parts = np.array_split(np.arange(len(encoded)), max(1, min(jobs, len(encoded))))
+    traces = Parallel(n_jobs=len(parts))(delayed(_run)(make, network, encoded[part]) for part in parts)
     return traces[0] if len(traces) == 1 else merge(traces, time.perf_counter() - begin)
 
 
-def _run(make: Callable[[], Backend], network: Network, encoded: NDArray[np.int32], labels: NDArray[np.int64]) -> Trace:
-    return make().run(network, encoded, labels)
+def _run(make: Callable[[], Backend], network: Network, encoded: NDArray[np.int32]) -> Trace:
+    return make().run(network, encoded)
 
 
 def merge(traces: Sequence[Trace], seconds: float) -> Trace:
@@ -157,7 +154,7 @@ def merge(traces: Sequence[Trace], seconds: float) -> Trace:
         populations=populations,
         layers=layers,
         readout=_joined([trace.readout for trace in traces]),
-        label=_joined([trace.label for trace in traces]),
+        segments=first.segments,
         seconds=seconds,
     )
 

@@ -35,7 +35,7 @@ class BackendResult:
         backend: its name.
         samples: how many it ran.
         steps: chip steps (or model steps of a backend without a chip) of all samples.
-        accuracy: share of right answers.
+        accuracy: share of right answers; None without labels.
         counts: events; see :class:`neuro_deploy.measure.counts.Totals`.
         seconds: wall time of the run, measured.
         startup: wall time before the first step, measured.
@@ -44,7 +44,7 @@ class BackendResult:
     backend: str
     samples: int
     steps: int
-    accuracy: float
+    accuracy: float | None
     counts: Totals
     seconds: float
     startup: float
@@ -78,14 +78,13 @@ class Simulation:
         return all(comparison.equal for comparison in self.comparisons)
 
 
-def run_backend(network: Network, backend: Backend, samples: NDArray[np.float32], labels: NDArray[np.int64]) -> Trace:
+def run_backend(network: Network, backend: Backend, samples: NDArray[np.float32]) -> Trace:
     """Encode samples and run them on one backend.
 
     Args:
         network: the exported network.
         backend: what runs it.
         samples: [samples, T, channels] in the data's unit.
-        labels: [samples].
 
     Raises:
         InputError: samples that the network cannot read.
@@ -95,14 +94,14 @@ def run_backend(network: Network, backend: Backend, samples: NDArray[np.float32]
         raise InputError(
             f"samples have {samples.shape[1]} steps, the network was exported for {network.manifest.steps}: export again"
         )
-    return backend.run(network, encode(samples, network.manifest.input), labels)
+    return backend.run(network, encode(samples, network.manifest.input))
 
 
 def simulate(
     network: Network,
     runs: Sequence[tuple[Backend, int]],
     samples: NDArray[np.float32],
-    labels: NDArray[np.int64],
+    labels: NDArray[np.int64] | None,
     announce: Callable[[str, int], None] = lambda backend, samples: None,
     unquantised_accuracy: float | None = None,
 ) -> Simulation:
@@ -112,28 +111,27 @@ def simulate(
         network: the exported network.
         runs: backends and the number of samples that each runs; the reference comes first.
         samples: [samples, T, channels].
-        labels: [samples].
+        labels: [samples], or None where nobody knows them.
         announce: called before each run.
         unquantised_accuracy: of the model without quantisation, for the record.
     """
     reference: Trace | None = None
     results, comparisons = [], []
-    segments = tuple(layer.segments for layer in network.chain.layers)
     for backend, number in runs:
         announce(backend.name, number)
-        trace = run_backend(network, backend, samples[:number], labels[:number])
-        results.append(summarise(trace, network))
+        trace = run_backend(network, backend, samples[:number])
+        results.append(summarise(trace, network, labels))
         if reference is None:
             reference = trace
         else:
-            comparisons.append(compare(reference, trace, segments))
+            comparisons.append(compare(reference, trace))
     total = sum(layer.size for layer in network.chain.layers)
     compute = sum(s.size for layer in network.chain.layers for s in layer.segments if s.role in ("compute", "readout"))
     number = results[0].samples
     return Simulation(
         config=network.manifest.config,
         net_sha256=network.manifest.sha256.net,
-        data_sha256=fingerprint(samples[:number], labels[:number]),
+        data_sha256=fingerprint(samples[:number], None if labels is None else labels[:number]),
         neurons=(compute, total),
         unquantised_accuracy=unquantised_accuracy,
         backends=tuple(results),
@@ -141,25 +139,31 @@ def simulate(
     )
 
 
-def summarise(trace: Trace, network: Network) -> BackendResult:
-    """A trace in numbers."""
+def summarise(trace: Trace, network: Network, labels: NDArray[np.int64] | None) -> BackendResult:
+    """A trace in numbers.
+
+    Args:
+        trace: a run.
+        network: what ran.
+        labels: of its samples and perhaps of more, or None where nobody knows them.
+    """
     steps = network.manifest.steps if trace.layers is None else trace.input.shape[1]
     return BackendResult(
         trace.backend,
         trace.samples,
         steps * trace.samples,
-        trace.accuracy,
+        None if labels is None else trace.accuracy(labels[: trace.samples]),
         count(trace, network.chain).totals,
         trace.seconds,
         trace.startup,
     )
 
 
-def save_trace(trace: Trace, path: Path) -> None:
+def save_trace(trace: Trace, path: Path, labels: NDArray[np.int64] | None = None) -> None:
     """Write a trace as a compressed NumPy archive.
 
-    Keys: ``input``, ``population/<name>``, ``readout``, ``label`` and, from a backend that runs the chain, ``layer/<index>``;
-    shapes and types as in :class:`neuro_deploy.ir.trace.Trace`.
+    Keys: ``input``, ``population/<name>``, ``readout``, from a backend that runs the chain ``layer/<index>``, and ``label``
+    (int64 [samples]) where labels are given; shapes and types as in :class:`neuro_deploy.ir.trace.Trace`.
 
     Raises:
         OutputError: it cannot be written.
@@ -167,7 +171,9 @@ def save_trace(trace: Trace, path: Path) -> None:
     arrays: dict[str, NDArray[Any]] = {"input": trace.input}
     arrays |= {f"population/{name}": spikes for name, spikes in trace.populations.items()}
     arrays |= {f"layer/{index}": spikes for index, spikes in enumerate(trace.layers or ())}
-    arrays |= {"readout": trace.readout, "label": trace.label}
+    arrays["readout"] = trace.readout
+    if labels is not None:
+        arrays["label"] = labels
     write_atomically(path, lambda file: np.savez_compressed(file, **arrays))
 
 

@@ -114,8 +114,8 @@ def _deployed(checkpoint: Checkpoint, data: Data) -> tuple[float, Totals]:
         save_network(lower(to_graph(checkpoint)), path, describe(checkpoint), checkpoint.to_bytes())
         network = load_network(path)
     split = data.test
-    trace = FastBackend().run(network, encode(split.samples, network.manifest.input), split.labels)
-    return trace.accuracy, count(trace, network.chain).totals
+    trace = FastBackend().run(network, encode(split.samples, network.manifest.input))
+    return trace.accuracy(split.labels), count(trace, network.chain).totals
 
 
 def _each(events: int | None, totals: Totals) -> float:

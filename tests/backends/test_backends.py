@@ -16,7 +16,6 @@ from neuro_deploy.netx import Network
 from neuro_deploy.verify.simulation import REFERENCE
 
 STEPS = 20
-LABELS = np.array([0, 1, 2], np.int64)
 
 
 @pytest.fixture
@@ -36,7 +35,7 @@ def test_the_reference_is_the_first_of_all() -> None:
 
 def test_the_model_must_be_given(network: Network) -> None:
     with pytest.raises(BackendError, match=r"torch: nobody said how to read .*net\.pt"):
-        backends.create("torch").run(network, nets.samples(nets.tiny(), 3, STEPS), LABELS)
+        backends.create("torch").run(network, nets.samples(nets.tiny(), 3, STEPS))
 
 
 def test_importing_the_table_imports_no_backend() -> None:
@@ -47,24 +46,23 @@ def test_importing_the_table_imports_no_backend() -> None:
 
 
 @pytest.mark.parametrize(
-    ("encoded", "labels", "message"),
+    ("encoded", "message"),
     [
-        (np.zeros((3, STEPS + 1, 2), np.int32), LABELS, r"shape \[3, 21, 2\], the network reads \[samples, 20, 2\]"),
-        (np.zeros((3, STEPS), np.int32), LABELS, "the network reads"),
-        (np.zeros((0, STEPS, 2), np.int32), LABELS[:0], "at least one sample"),
-        (np.zeros((3, STEPS, 2), np.int32), LABELS[:2], r"labels have shape \[2\] for 3 samples"),
-        (np.full((3, STEPS, 2), 8, np.int32), LABELS, "an encoded sample holds 8, a graded spike carries 0 to 7"),
-        (np.full((3, STEPS, 2), -1, np.int32), LABELS, "an encoded sample holds -1"),
+        (np.zeros((3, STEPS + 1, 2), np.int32), r"shape \[3, 21, 2\], the network reads \[samples, 20, 2\]"),
+        (np.zeros((3, STEPS), np.int32), "the network reads"),
+        (np.zeros((0, STEPS, 2), np.int32), "at least one sample"),
+        (np.full((3, STEPS, 2), 8, np.int32), "an encoded sample holds 8, a graded spike carries 0 to 7"),
+        (np.full((3, STEPS, 2), -1, np.int32), "an encoded sample holds -1"),
     ],
 )
-def test_samples_that_do_not_fit(network: Network, encoded: np.ndarray, labels: np.ndarray, message: str) -> None:
+def test_samples_that_do_not_fit(network: Network, encoded: np.ndarray, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        prepare(network, encoded, labels)
+        prepare(network, encoded)
 
 
 def test_a_trace_has_everything_in_its_place(network: Network) -> None:
     encoded = nets.samples(nets.tiny(), 3, STEPS)
-    trace = integer.IntegerBackend().run(network, encoded, LABELS)
+    trace = integer.IntegerBackend().run(network, encoded)
     total = STEPS + network.manifest.latency + network.manifest.gap
     assert trace.input.shape == (3, total, 7)
     assert trace.layers is not None
@@ -83,9 +81,9 @@ def test_a_trace_has_everything_in_its_place(network: Network) -> None:
 
 def test_batches_do_not_matter(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     encoded = nets.samples(nets.tiny(), 3, STEPS)
-    whole = integer.IntegerBackend().run(network, encoded, LABELS)
+    whole = integer.IntegerBackend().run(network, encoded)
     monkeypatch.setattr(integer, "_MEMORY", 1)
-    single = integer.IntegerBackend().run(network, encoded, LABELS)
+    single = integer.IntegerBackend().run(network, encoded)
     assert (whole.readout == single.readout).all()
     assert whole.layers is not None
     assert single.layers is not None

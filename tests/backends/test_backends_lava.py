@@ -40,7 +40,7 @@ def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def run(network: Network, backend: LavaBackend | IntegerBackend, samples: int = 3) -> Trace:
     encoded = nets.samples(nets.tiny(), samples, STEPS)
-    return backend.run(network, encoded, np.zeros(samples, np.int64))
+    return backend.run(network, encoded)
 
 
 def shared_memory() -> set[str]:
@@ -188,7 +188,7 @@ sys.path.insert(0, {tests!r})
 import nets, numpy as np
 from neuro_deploy.backends.lava import LavaBackend
 network = nets.saved(nets.tiny(), pathlib.Path({folder!r}), {steps})
-LavaBackend().run(network, nets.samples(nets.tiny(), 400, {steps}), np.zeros(400, np.int64))
+LavaBackend().run(network, nets.samples(nets.tiny(), 400, {steps}))
 """
 
 

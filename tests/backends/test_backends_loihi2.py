@@ -104,8 +104,8 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_every_layer_goes_through_an_adapter(network: Network, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NXSDKHOST", "board.example")
     assert missing() is None
-    encoded, labels = nets.samples(nets.tiny(), 2, STEPS), np.zeros(2, np.int64)
-    found, expected = (create(name).run(network, encoded, labels) for name in ("loihi2", "integer"))
+    encoded = nets.samples(nets.tiny(), 2, STEPS)
+    found, expected = (create(name).run(network, encoded) for name in ("loihi2", "integer"))
     assert found.backend == "loihi2"
     assert found.layers is not None
     assert expected.layers is not None
@@ -124,11 +124,11 @@ def test_a_board_that_does_not_answer(
     if board is not None:
         monkeypatch.setenv("NXSDKHOST", board)
     with pytest.raises(BackendError, match=f"loihi2: ValueError: .*{reason}") as caught:
-        create("loihi2").run(network, nets.samples(nets.tiny(), 1, STEPS), np.zeros(1, np.int64))
+        create("loihi2").run(network, nets.samples(nets.tiny(), 1, STEPS))
     assert "\n" not in str(caught.value)
 
 
 def test_without_the_extension(network: Network) -> None:
     with pytest.raises(BackendError, match=r"loihi2: Lava's extension for Loihi .* is not installed") as caught:
-        create("loihi2").run(network, nets.samples(nets.tiny(), 1, STEPS), np.zeros(1, np.int64))
+        create("loihi2").run(network, nets.samples(nets.tiny(), 1, STEPS))
     assert "\n" not in str(caught.value)

@@ -106,7 +106,7 @@ def network(tmp_path: Path) -> Network:
 
 def run(name: str, network: Network, samples: int = 20) -> Trace:
     encoded = nets.samples(nets.tiny(), samples, network.manifest.steps)
-    return create(name).run(network, encoded, np.zeros(samples, np.int64))
+    return create(name).run(network, encoded)
 
 
 def test_a_trace_is_the_integer_backends(network: Network) -> None:
@@ -125,7 +125,7 @@ def test_the_shipped_network_on_all_test_samples() -> None:
     network = load_network(DIGITS)
     data = load_data(parse(network.manifest.settings, "the manifest").data).test
     encoded = encode(data.samples, network.manifest.input)
-    traces = [create(name).run(network, encoded, data.labels) for name in ("integer", "fast")]
+    traces = [create(name).run(network, encoded) for name in ("integer", "fast")]
     assert traces[0].samples == 360
     assert equal(*traces)
 

@@ -51,7 +51,7 @@ def compare(network: Network, trace: Trace, placement: Placement) -> tuple[Count
 def test_a_shipped_network_costs_what_sanafe_says(name: str, data_of: Callable[[str], Data]) -> None:
     network = shipped.network(name)
     test = data_of(name).test
-    trace = FastBackend().run(network, encode(test.samples[:2], network.manifest.input), test.labels[:2])
+    trace = FastBackend().run(network, encode(test.samples[:2], network.manifest.input))
     counts, replays = compare(network, trace, place(network.chain))
     bound, simulated = latency(counts, TABLE).value, np.mean([replay.time for replay in replays])
     assert bound is not None
@@ -66,7 +66,7 @@ def test_packets_over_many_tiles_cost_their_hops(tmp_path: Path, monkeypatch: py
     with monkeypatch.context() as patched:
         patched.setattr(limits, "CORE_COMPARTMENTS", 2)
         placement = place(network.chain)
-    trace = IntegerBackend().run(network, nets.samples(graph, 2, 12), np.zeros(2, np.int64))
+    trace = IntegerBackend().run(network, nets.samples(graph, 2, 12))
     counts, _ = compare(network, trace, placement)
     assert counts.chip is not None
     assert (counts.chip.total("hops") > 0).all(), "both directions"
@@ -76,10 +76,10 @@ def test_packets_over_many_tiles_cost_their_hops(tmp_path: Path, monkeypatch: py
 def test_as_a_backend_it_returns_what_it_replayed(tmp_path: Path) -> None:
     graph = nets.tiny()
     network = nets.saved(graph, tmp_path, 12)
-    data = nets.samples(graph, 2, 12), np.zeros(2, np.int64)
-    trace, reference = create("sanafe").run(network, *data), IntegerBackend().run(network, *data)
+    encoded = nets.samples(graph, 2, 12)
+    trace, reference = create("sanafe").run(network, encoded), IntegerBackend().run(network, encoded)
     assert trace.backend == "sanafe"
-    assert compare_traces(reference, trace, tuple(layer.segments for layer in network.chain.layers)).equal
+    assert compare_traces(reference, trace).equal
     assert trace.seconds > 0
 
 
@@ -87,7 +87,7 @@ def test_as_a_backend_it_returns_what_it_replayed(tmp_path: Path) -> None:
 def test_a_replay_starts_from_rest(tmp_path: Path) -> None:
     graph = nets.tiny()
     network = nets.saved(graph, tmp_path, 12)
-    trace = IntegerBackend().run(network, nets.samples(graph, 2, 12), np.zeros(2, np.int64))
+    trace = IntegerBackend().run(network, nets.samples(graph, 2, 12))
     emulator = sanafe.Emulator(network.chain)
     first, second, again = (emulator.run(sanafe.events_of(trace, sample)) for sample in (0, 1, 0))
     assert first.synops != second.synops

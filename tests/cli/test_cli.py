@@ -16,7 +16,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from commands import MODEL, Lava, reference, run
+from commands import MODEL, Lava, labels, reference, run
 
 from neuro_deploy import extras
 from neuro_deploy.backends import lava
@@ -60,7 +60,7 @@ def test_from_training_to_simulation(project: Path, capsys: pytest.CaptureFixtur
     steps = str(64 + network.manifest.latency + network.manifest.gap)
     backends = ["integer", "torch", "fast", "lava-fused", "lava"]
     table = [row for row in rows(shown) if row and row[0] in backends and len(row) == 9]
-    assert table[0][:6] == ["integer", "5", f"{100 * trace.accuracy:.2f}", *per_sample]
+    assert table[0][:6] == ["integer", "5", f"{100 * trace.accuracy(labels(5)):.2f}", *per_sample]
     assert [row[0] for row in table] == backends
     assert [row[1] for row in table] == ["5", "5", "5", "5", "2"]
     assert [row[7] for row in table] == [steps, "64", steps, steps, steps]
@@ -97,18 +97,17 @@ def test_from_training_to_simulation(project: Path, capsys: pytest.CaptureFixtur
     assert set(values["versions"]) == {"neuro-deploy", "lava-nc", "lava-dl", "torch", "numpy"}
     integer, torch, fast, fused, stock = values["backends"]
     assert integer["counts"] == fast["counts"] == fused["counts"] == vars(counts)
-    assert integer["accuracy"] == trace.accuracy == torch["accuracy"]
+    assert integer["accuracy"] == trace.accuracy(labels(5)) == torch["accuracy"]
     assert integer["steps"] == 5 * int(steps)
     assert stock["counts"] == vars(count(reference(2), network.chain).totals)
     assert stock["seconds"] > 0
     assert stock["startup"] > 0
-    segments = tuple(layer.segments for layer in network.chain.layers)
     for comparison, samples in zip(values["comparisons"], (5, 5, 5, 2), strict=True):
         assert comparison["samples"] == samples
         assert comparison["readouts"] == samples * 10
         assert comparison["first"] is None
         assert comparison["readout_mismatches"] == sum(row["mismatches"] for row in comparison["rows"]) == 0
-    ours = compare(reference(2), reference(2), segments)
+    ours = compare(reference(2), reference(2))
     assert values["comparisons"][3]["rows"] == [vars(row) for row in ours.rows]
     assert load_result(path).equal
 
@@ -141,7 +140,7 @@ def test_every_backend_saves_the_same_spikes(project: Path) -> None:
     trace = reference(3)
     assert np.array_equal(traces["lava"]["input"], trace.input)
     assert np.array_equal(traces["lava"]["readout"], trace.readout)
-    assert np.array_equal(traces["lava"]["label"], trace.label)
+    assert np.array_equal(traces["lava"]["label"], labels(3))
     for name, spikes in trace.populations.items():
         assert spikes.any(), name
         assert np.array_equal(traces["lava"][f"population/{name}"], spikes)

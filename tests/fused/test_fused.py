@@ -331,8 +331,8 @@ def test_the_backend_is_the_same_with_one_process(tmp_path: Path) -> None:
     steps, samples = 12, 11
     network = nets.saved(nets.tiny(), tmp_path, steps)
     encoded = nets.samples(nets.tiny(), samples, steps)
-    found = LavaBackend(fused=True).run(network, encoded, np.zeros(samples, np.int64))
-    expected = IntegerBackend().run(network, encoded, np.zeros(samples, np.int64))
+    found = LavaBackend(fused=True).run(network, encoded)
+    expected = IntegerBackend().run(network, encoded)
     assert found.backend == "lava-fused"
     assert found.layers is not None
     assert expected.layers is not None

@@ -75,7 +75,7 @@ def test_counts_are_a_recount_of_every_event(tmp_path: Path, monkeypatch: pytest
     graph = nets.tiny()
     network = nets.saved(graph, tmp_path, STEPS)
     chain, placement = network.chain, place(network.chain)
-    trace = IntegerBackend().run(network, nets.samples(graph, 2, STEPS), np.zeros(2, np.int64))
+    trace = IntegerBackend().run(network, nets.samples(graph, 2, STEPS))
     counts = count(trace, chain, placement)
     found, cores = recount(trace, chain, placement)
     assert counts.chip is not None
@@ -127,11 +127,11 @@ def test_all_exact_backends_count_the_same() -> None:
     """Every field of every population, tap, relay, bias and core, for each of eight digits."""
     network = load_network(Path(__file__).parents[2] / "netx_models" / "digits.net")
     test = load_data(load("digits").data).test
-    data = encode(test.samples[:8], network.manifest.input), test.labels[:8]
+    encoded = encode(test.samples[:8], network.manifest.input)
     placement = place(network.chain)
 
     def counts(backend: Backend) -> Counts:
-        return count(backend.run(network, *data), network.chain, placement)
+        return count(backend.run(network, encoded), network.chain, placement)
 
     expected = counts(IntegerBackend())
     assert expected.chip is not None

@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import nets
-import numpy as np
 import pytest
 
 from neuro_deploy.backends.integer import IntegerBackend
@@ -28,7 +27,7 @@ def network(tmp_path: Path) -> Network:
 
 @pytest.fixture
 def counts(network: Network) -> Counts:
-    trace = IntegerBackend().run(network, nets.samples(nets.tiny(), 2, STEPS), np.zeros(2, np.int64))
+    trace = IntegerBackend().run(network, nets.samples(nets.tiny(), 2, STEPS))
     return count(trace, network.chain)
 
 

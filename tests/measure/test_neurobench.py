@@ -73,7 +73,7 @@ def test_metrics_are_neurobench_s_own(tmp_path: Path) -> None:
         from neurobench.models import TorchModel
     graph = nets.tiny()
     network = nets.saved(graph, tmp_path, STEPS)
-    trace = IntegerBackend().run(network, nets.samples(graph, 3, STEPS), np.zeros(3, np.int64))
+    trace = IntegerBackend().run(network, nets.samples(graph, 3, STEPS))
     ours = neurobench(count(trace, network.chain), network.chain, weight_bytes=8)
 
     model = TorchModel(as_torch(network.chain))

@@ -20,7 +20,7 @@ def test_a_readout_so_far_is_that_of_a_shorter_sample(tmp_path: Path) -> None:
     network = nets.saved(graph, tmp_path, STEPS)
     chain = network.chain
     encoded = nets.samples(graph, 3, STEPS)
-    trace = IntegerBackend().run(network, encoded, np.zeros(3, np.int64))
+    trace = IntegerBackend().run(network, encoded)
     voltages = readouts(chain, trace, STEPS)
     assert voltages.shape == (3, STEPS, 3)
     assert np.array_equal(voltages[:, -1], trace.readout)
@@ -36,7 +36,7 @@ def test_readouts_of_the_shipped_network_end_where_its_trace_ends() -> None:
     network = load_network(Path("netx_models/digits.net"))
     steps, spec = network.manifest.steps, network.manifest.input
     encoded = np.random.default_rng(0).integers(0, 2**spec.message_bits, (2, steps, spec.channels)).astype(np.int32)
-    trace = IntegerBackend().run(network, encoded, np.zeros(2, np.int64))
+    trace = IntegerBackend().run(network, encoded)
     assert np.array_equal(readouts(network.chain, trace, steps)[:, -1], trace.readout)
 
 

@@ -65,8 +65,8 @@ def test_a_sample_keeps_every_spike(tmp_path: Path) -> None:
     graph = nets.tiny()
     network = nets.saved(graph, tmp_path, STEPS)
     encoded = nets.samples(graph, 2, STEPS)
-    trace = IntegerBackend().run(network, encoded, np.array([2, 1]))
-    found = observe.sample(trace, 1, encoded)
+    trace = IntegerBackend().run(network, encoded)
+    found = observe.sample(trace, 1, encoded, np.array([2, 1]))
     assert (found.index, found.label, found.answer) == (1, 1, int(trace.readout[1].argmax()))
     assert np.array_equal(found.input, encoded[1])
     assert [part.name for part in found.populations] == list(trace.populations)
@@ -79,7 +79,7 @@ def test_a_sample_keeps_every_spike(tmp_path: Path) -> None:
 def test_ranges_are_of_the_voltages_of_every_step(tmp_path: Path) -> None:
     graph = nets.tiny()
     network = nets.saved(graph, tmp_path, STEPS)
-    trace = IntegerBackend().run(network, nets.samples(graph, 4, STEPS), np.zeros(4, np.int64))
+    trace = IntegerBackend().run(network, nets.samples(graph, 4, STEPS))
     found = ranges(network.chain, trace, 2, STEPS, network.manifest.input.message_bits)
     assert [box.name for box in found.voltages] == ["s0", "s1", "s2", "s3", "out"]
     assert (found.weight_step, found.weight_limit) == (2, 256)

@@ -8,7 +8,7 @@ from shutil import copytree
 
 import pytest
 from browser import CHROMIUM, Page, opened
-from commands import MODEL, Lava, inside, reference, run
+from commands import MODEL, Lava, inside, labels, reference, run
 
 from neuro_deploy import extras
 from neuro_deploy.backends import lava
@@ -60,7 +60,7 @@ def test_it_is_of_the_network_and_the_samples(reported: Path) -> None:
     assert report.network.net_sha256 == network.manifest.sha256.net
     assert report.data.sha256 == simulation.data_sha256
     assert sum(report.network.neurons.values()) == sum(layer.size for layer in network.chain.layers)
-    assert report.answers.right[-1] == round(SAMPLES * trace.accuracy)
+    assert report.answers.right[-1] == round(SAMPLES * trace.accuracy(labels(SAMPLES)))
     assert sum(map(sum, report.answers.confusion)) == report.data.samples == SAMPLES
     assert sum(len(part.steps) for part in report.sample.populations) == sum(s[0].sum() for s in trace.populations.values())
     assert [memory.source for memory in report.memories] == ["u"]

@@ -338,7 +338,7 @@ def test_from_recordings_to_a_checked_chain(folder: Path, tmp_path: Path) -> Non
     assert network.manifest.input.clip
     frames = file_frames(folder / "low" / "00000005_nohash_0.wav", network.manifest.front_end)[None]
     encoded = encode(frames, network.manifest.input)
-    trace = IntegerBackend().run(network, encoded, np.zeros(1, np.int64))
+    trace = IntegerBackend().run(network, encoded)
     populations, readout = Evaluator(trained)(encoded)
     assert np.array_equal(trace.readout, readout)
     assert all(np.array_equal(trace.populations[name], spikes) for name, spikes in populations.items())
@@ -393,7 +393,7 @@ def test_the_size_of_the_paper_trains_a_step_and_computes_the_same_as_a_chain(tm
     save_network(lower(to_graph(trained)), tmp_path / "paper.net", describe(trained), trained.to_bytes())
     deployed = load_network(tmp_path / "paper.net")
     encoded = frames[:1].numpy().astype(np.int32)
-    trace = IntegerBackend().run(deployed, encoded, np.zeros(1, np.int64))
+    trace = IntegerBackend().run(deployed, encoded)
     populations, readout = Evaluator(trained)(encoded)
     assert np.array_equal(trace.readout, readout)
     assert all(np.array_equal(trace.populations[name], spikes) for name, spikes in populations.items())

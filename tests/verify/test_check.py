@@ -29,7 +29,7 @@ def trace(backend: str, layers: bool = True) -> Trace:
         populations,
         recorded if layers else None,
         rng.integers(-99, 99, (SAMPLES, 3)),
-        np.zeros(SAMPLES, np.int64),
+        SEGMENTS,
         1.0,
     )
 
@@ -42,7 +42,7 @@ def flipped(values: np.ndarray, *places: tuple[int, ...]) -> np.ndarray:
 
 
 def test_equal_traces_are_equal_and_everything_is_compared() -> None:
-    result = compare(trace("x"), trace("y"), SEGMENTS)
+    result = compare(trace("x"), trace("y"))
     assert result.equal
     assert result.first is None
     assert [row.population for row in result.rows] == ["a", "b", "layer 0: a", "layer 0: a~1", "layer 1: b"]
@@ -57,7 +57,7 @@ def test_the_first_divergence_is_the_earliest_sample_then_step_then_population()
         "a": flipped(found.populations["a"], (1, 3, 0), (2, 0, 0)),
         "b": flipped(found.populations["b"], (1, 2, 1), (1, 3, 0)),
     }
-    result = compare(trace("x"), replace(found, populations=populations), SEGMENTS)
+    result = compare(trace("x"), replace(found, populations=populations))
     assert not result.equal
     assert [row.mismatches for row in result.rows[:2]] == [2, 2]
     assert result.first is not None
@@ -72,7 +72,7 @@ def test_a_single_flipped_relay_is_found(sample: int, step: int, neuron: int) ->
     found = trace("y")
     assert found.layers is not None
     layers = (flipped(found.layers[0], (sample, step, neuron)), found.layers[1])
-    result = compare(trace("x"), replace(found, layers=layers), SEGMENTS)
+    result = compare(trace("x"), replace(found, layers=layers))
     assert result.mismatches == 1
     assert result.first is not None
     name, local = ("layer 0: a", neuron) if neuron < 4 else ("layer 0: a~1", neuron - 4)
@@ -83,7 +83,7 @@ def test_a_different_readout_alone_is_found() -> None:
     found = trace("y")
     readout = found.readout.copy()
     readout[2, 1] += 64
-    result = compare(trace("x"), replace(found, readout=readout), SEGMENTS)
+    result = compare(trace("x"), replace(found, readout=readout))
     assert not result.equal
     assert (result.mismatches, result.readout_mismatches) == (0, 1)
     assert result.first is not None
@@ -93,8 +93,8 @@ def test_a_different_readout_alone_is_found() -> None:
 def test_fewer_samples_and_no_layers_are_compared_as_far_as_they_go() -> None:
     found = trace("y", layers=False)
     populations = {name: spikes[:2] for name, spikes in found.populations.items()}
-    short = replace(found, input=found.input[:2], populations=populations, readout=found.readout[:2], label=found.label[:2])
-    result = compare(trace("x"), short, SEGMENTS)
+    short = replace(found, input=found.input[:2], populations=populations, readout=found.readout[:2])
+    result = compare(trace("x"), short)
     assert result.equal
     assert (result.samples, [row.population for row in result.rows]) == (2, ["a", "b"])
 
@@ -102,8 +102,8 @@ def test_fewer_samples_and_no_layers_are_compared_as_far_as_they_go() -> None:
 def test_traces_of_other_inputs_or_networks_are_refused() -> None:
     found = trace("y")
     with pytest.raises(InputError, match="different inputs"):
-        compare(trace("x"), replace(found, input=found.input * 2), SEGMENTS)
+        compare(trace("x"), replace(found, input=found.input * 2))
     with pytest.raises(InputError, match="different populations: b, c"):
-        compare(trace("x"), replace(found, populations={"a": found.populations["a"], "c": found.populations["b"]}), SEGMENTS)
+        compare(trace("x"), replace(found, populations={"a": found.populations["a"], "c": found.populations["b"]}))
     with pytest.raises(InputError, match=r"a: shape \[3, 5, 2\] is not"):
-        compare(trace("x"), replace(found, populations={"a": found.populations["b"], "b": found.populations["b"]}), SEGMENTS)
+        compare(trace("x"), replace(found, populations={"a": found.populations["b"], "b": found.populations["b"]}))

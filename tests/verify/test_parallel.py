@@ -26,9 +26,9 @@ def threads() -> Iterator[None]:
         yield
 
 
-def samples(number: int) -> tuple[np.ndarray, np.ndarray]:
+def samples(number: int) -> np.ndarray:
     random = np.random.default_rng(0)
-    return random.integers(0, 17, (number, 64, 1)).astype(np.int32), random.integers(0, 10, number)
+    return random.integers(0, 17, (number, 64, 1)).astype(np.int32)
 
 
 def require_same(found: Trace, expected: Trace) -> None:
@@ -57,26 +57,24 @@ def dask() -> Iterator[str]:
 def test_parts_are_the_whole(project: Path, threads: None, make: partial[Backend]) -> None:
     """Seven samples in three parts."""
     network = load_network(Path(MODEL))
-    encoded, labels = samples(7)
-    whole = make().run(network, encoded, labels)
+    encoded = samples(7)
+    whole = make().run(network, encoded)
     assert any(spikes.any() for spikes in whole.populations.values())
-    require_same(run_in_parallel(make, network, encoded, labels, jobs=3), whole)
+    require_same(run_in_parallel(make, network, encoded, jobs=3), whole)
 
 
 def test_there_are_not_more_parts_than_samples(project: Path) -> None:
     network = load_network(Path(MODEL))
-    encoded, labels = samples(1)
-    require_same(
-        run_in_parallel(IntegerBackend, network, encoded, labels, jobs=5), IntegerBackend().run(network, encoded, labels)
-    )
+    encoded = samples(1)
+    require_same(run_in_parallel(IntegerBackend, network, encoded, jobs=5), IntegerBackend().run(network, encoded))
 
 
 def test_merging_keeps_the_order_and_the_measured_time(project: Path) -> None:
     network = load_network(Path(MODEL))
-    encoded, labels = samples(4)
-    parts = [IntegerBackend().run(network, encoded[part], labels[part]) for part in (slice(3), slice(3, 4))]
+    encoded = samples(4)
+    parts = [IntegerBackend().run(network, encoded[part]) for part in (slice(3), slice(3, 4))]
     merged = merge(parts, 1.5)
-    require_same(merged, IntegerBackend().run(network, encoded, labels))
+    require_same(merged, IntegerBackend().run(network, encoded))
     assert merged.seconds == 1.5
 
 
@@ -88,9 +86,9 @@ class Broken:
 
 
 def test_the_error_of_a_part_is_the_error(project: Path, threads: None) -> None:
-    encoded, labels = samples(4)
+    encoded = samples(4)
     with pytest.raises(BackendError, match="broken: it is"):
-        InParts(Broken, 2).run(load_network(Path(MODEL)), encoded, labels)
+        InParts(Broken, 2).run(load_network(Path(MODEL)), encoded)
 
 
 def test_the_command_line_runs_parts_here_and_on_a_cluster(project: Path, dask: str) -> None:
