@@ -11,8 +11,8 @@ from neuro_deploy import extras
 from neuro_deploy.backends.brian2loihi import Brian2LoihiBackend
 from neuro_deploy.backends.fast import FastBackend
 from neuro_deploy.backends.integer import IntegerBackend
+from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.trace import Trace
-from neuro_deploy.netx import Network
 
 BASE = "integer"
 

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro_deploy.backends.common import prepare
-from neuro_deploy.netx import Network, load_network
+from neuro_deploy.ir.network import Network
+from neuro_deploy.netx import content, load_network
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -38,7 +39,9 @@ VARIANTS = ("stock", "fused", "fused, free running")
 def measure(variant: str, recorded: bool, network: Network, rows: NDArray[np.int32], folder: Path) -> tuple[float, Any]:
     """Seconds a step, and the spikes of all layers if recorded."""
     manifest = network.manifest
-    net = hdf5.Network(net_config=str(network.net), input_message_bits=manifest.input.message_bits)
+    path = folder / "network.net"
+    path.write_bytes(content(network))
+    net = hdf5.Network(net_config=str(path), input_message_bits=manifest.input.message_bits)
     config, record = _configure(variant, recorded, net, rows, folder)
     net.run(condition=RunSteps(WARM_UP), run_cfg=config)
     begin = time.perf_counter()

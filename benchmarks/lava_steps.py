@@ -13,8 +13,8 @@ from benchmarks.fused import VARIANTS
 from benchmarks.fused import measure as run_lava
 from benchmarks.measure import Comparison, Section, Settings, alternate, require
 from neuro_deploy.backends.common import prepare
+from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.semantics import run_chain
-from neuro_deploy.netx import Network
 
 
 def measure(settings: Settings) -> Section:

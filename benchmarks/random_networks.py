@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from neuro_deploy.ir.network import Network
 from neuro_deploy.lowering import lower
-from neuro_deploy.netx import Network, load_network, save_network
+from neuro_deploy.netx import load_network, save_network
 from neuro_deploy.training.checkpoint import Checkpoint
 from neuro_deploy.training.config import parse
 from neuro_deploy.training.deploy import describe, to_graph
@@ -49,7 +50,7 @@ def make(folder: Path, *, steps: int = 64, drive: float = 0.0, **model: Any) -> 
     names = tuple(str(number) for number in range(CLASSES))
     checkpoint = Checkpoint(config, names, 1, steps, network.state_dict(), 1, 0.0)
     net = folder / "random.net"
-    save_network(lower(to_graph(checkpoint)), net, describe(checkpoint), b"")
+    save_network(Network.of(lower(to_graph(checkpoint)), describe(checkpoint)), net, b"")
     return load_network(net)
 
 

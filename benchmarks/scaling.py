@@ -11,7 +11,7 @@ from benchmarks.measure import Curve, Section, Settings, alternate, longer, requ
 from neuro_deploy.backends import Backend
 from neuro_deploy.backends.fast import FastBackend
 from neuro_deploy.backends.integer import IntegerBackend
-from neuro_deploy.netx import Network
+from neuro_deploy.ir.network import Network
 
 
 def _samples(settings: Settings) -> int:

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from neuro_deploy.backends import Backend
 from neuro_deploy.ir.chain import Chain
 from neuro_deploy.ir.inputs import encode
+from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.trace import Trace
 from neuro_deploy.measure.counts import count
-from neuro_deploy.netx import Network, load_network
+from neuro_deploy.netx import load_network
 from neuro_deploy.training import config
 from neuro_deploy.training.data import load_data
 

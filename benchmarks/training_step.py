@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.measure import Comparison, Section, Settings, alternate, longer, require, seconds
-from neuro_deploy.netx import load_network
+from neuro_deploy.netx import load_network, require_checkpoint
 from neuro_deploy.training import config, kernels
 from neuro_deploy.training.checkpoint import read
 from neuro_deploy.training.data import load_data
@@ -76,7 +76,7 @@ def measure(settings: Settings) -> Section:
 def _model(settings: Settings) -> tuple[Network, Tensor, Tensor]:
     """The shipped network and a batch that it was trained on."""
     shipped = load_network(settings.model)
-    network = read(shipped.require_checkpoint()).network().train()
+    network = read(require_checkpoint(shipped)).network().train()
     split = load_data(config.load(shipped.manifest.config).data).train
     frames = encoded(torch.from_numpy(split.samples[:BATCH]), shipped.manifest.input)
     return network, frames, torch.from_numpy(split.labels[:BATCH])

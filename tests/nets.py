@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from neuro_deploy.ir.graph import INPUT, Graph, Population, Projection
 from neuro_deploy.ir.manifest import Description
+from neuro_deploy.ir.network import Network
 from neuro_deploy.lowering import lower
-from neuro_deploy.netx import Network, load_network, save_network
+from neuro_deploy.netx import load_network, save_network
 
 READOUT_THRESHOLD = (1 << 17) - 1
 
@@ -68,5 +69,5 @@ def about(graph: Graph, steps: int, message_bits: int = 3) -> Description:
 
 def saved(graph: Graph, folder: Path, steps: int = 20) -> Network:
     """A graph, lowered, written and read again."""
-    save_network(lower(graph), folder / "net.net", about(graph, steps), b"checkpoint")
+    save_network(Network.of(lower(graph), about(graph, steps)), folder / "net.net", b"checkpoint")
     return load_network(folder / "net.net")

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from neuro_deploy.netx import Network, load_network
+from neuro_deploy.ir.network import Network
+from neuro_deploy.netx import load_network
 
 MODELS = Path(__file__).parent.parent / "netx_models"
 

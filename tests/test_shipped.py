@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from neuro_deploy.backends import create
 from neuro_deploy.backends.torch import TorchBackend
 from neuro_deploy.ir.inputs import encode
+from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.trace import Trace
 from neuro_deploy.loihi import rules
-from neuro_deploy.netx import Network
 from neuro_deploy.training.checkpoint import read
 from neuro_deploy.training.config import load
 from neuro_deploy.training.data import Data

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from neuro_deploy.backends.torch import Evaluate
+    from neuro_deploy.ir.network import Network
     from neuro_deploy.ir.trace import Trace
-    from neuro_deploy.netx import Network
 
 __all__ = ["BACKENDS", "Backend", "Entry", "Options", "create", "find"]
 
@@ -32,7 +32,7 @@ class Backend(Protocol):
         """Run samples from rest and record everything.
 
         Args:
-            network: NetX file, manifest and checkpoint.
+            network: chain and manifest; the files that it came from play no part, but for the checkpoint.
             encoded: int32 [samples, T, channels], see :func:`neuro_deploy.ir.inputs.encode`.
 
         Raises:

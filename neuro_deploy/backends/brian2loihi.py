@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from neuro_deploy import extras
 from neuro_deploy.backends.common import prepare, recorded, records
+from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.trace import Trace
-from neuro_deploy.netx import Network
 
 
 class Brian2LoihiBackend:

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from neuro_deploy.errors import InputError
 from neuro_deploy.ir.chain import Chain
 from neuro_deploy.ir.inputs import inject
+from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.trace import Trace
-from neuro_deploy.netx import Network
 
 
 def prepare(network: Network, encoded: NDArray[np.int32]) -> NDArray[np.int32]:

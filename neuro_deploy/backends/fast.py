@@ -13,8 +13,8 @@ from neuro_deploy.backends.common import prepare, recorded, records
 from neuro_deploy.backends.integer import IntegerBackend
 from neuro_deploy.errors import NeuroDeployError
 from neuro_deploy.ir.chain import Chain
+from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.trace import Trace
-from neuro_deploy.netx import Network
 
 _Run = Callable[[NDArray[np.int32], tuple[NDArray[np.uint8], ...], NDArray[np.int64]], None]
 """Fills spikes [samples, steps, neurons] of each layer and voltages [samples, neurons] from injected samples."""

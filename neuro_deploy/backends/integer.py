@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro_deploy.backends.common import prepare, recorded, records
+from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.semantics import run_chain
 from neuro_deploy.ir.trace import Trace
-from neuro_deploy.netx import Network
 
 _MEMORY = 256 * 2**20
 """Bytes that the sums of one batch may take; with their copies about four times as much."""

@@ -23,8 +23,9 @@ from neuro_deploy import extras
 from neuro_deploy.backends.common import prepare, recorded
 from neuro_deploy.backends.job import DONE, ERROR, Job, Way
 from neuro_deploy.errors import BackendError
+from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.trace import Trace
-from neuro_deploy.netx import Network
+from neuro_deploy.netx import content
 
 _COMMAND = (sys.executable, "-m", "neuro_deploy.backends.lava_worker")
 
@@ -71,7 +72,7 @@ class LavaBackend:
         with tempfile.TemporaryDirectory(prefix="nd_lava_", dir=_place()) as name:
             job = Job(
                 folder=Path(name),
-                net=network.net.resolve(),
+                net=Path(name) / "network.net",
                 message_bits=manifest.input.message_bits,
                 samples=samples,
                 steps=manifest.steps + manifest.latency,
@@ -79,6 +80,7 @@ class LavaBackend:
                 sizes=tuple(layer.size for layer in chain.layers),
                 way=self.way,
             )
+            job.net.write_bytes(content(network))
             np.save(job.input, injected.reshape(samples * steps, -1))
             shape = (samples * steps, sum(job.sizes))
             open_memmap(job.spikes, mode="w+", dtype=np.uint8, shape=shape)  # type: ignore[no-untyped-call]

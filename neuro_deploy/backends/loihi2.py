@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from neuro_deploy.backends.lava import LavaBackend
 from neuro_deploy.errors import BackendError
+from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.trace import Trace
-from neuro_deploy.netx import Network
 
 
 class Loihi2Backend(LavaBackend):

@@ -25,10 +25,10 @@ from neuro_deploy import extras
 from neuro_deploy.backends.fast import FastBackend
 from neuro_deploy.errors import BackendError
 from neuro_deploy.ir.chain import Chain
+from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.trace import Trace
 from neuro_deploy.loihi import limits
 from neuro_deploy.loihi.cores import INPUT_TILE, Placement, place, require_fit
-from neuro_deploy.netx import Network
 
 _SILENT = {"threshold": 0.5, "reset_mode": "hard", "reset": 0.0, "leak_decay": 0.0, "input_decay": 0.0, "bias": 0.0}
 """A neuron that fires exactly in the steps in which its bias is 1."""

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro_deploy.backends.common import prepare
+from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.trace import Trace
-from neuro_deploy.netx import Network
+from neuro_deploy.netx import require_checkpoint
 
 Evaluate = Callable[[NDArray[np.int32]], tuple[Mapping[str, NDArray[np.uint8]], NDArray[np.int64]]]
 """Encoded samples [samples, T, channels] -> spikes by population [samples, T, neurons], read-out voltages [samples, classes]."""
@@ -36,7 +37,7 @@ class TorchBackend:
         """
         begin = time.perf_counter()
         injected = prepare(network, encoded)
-        evaluate = self.load(network.require_checkpoint())
+        evaluate = self.load(require_checkpoint(network))
         start = time.perf_counter()
         populations, readout = evaluate(encoded)
         seconds = time.perf_counter() - start

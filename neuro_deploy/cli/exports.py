@@ -14,6 +14,7 @@ def export(
     output: Annotated[Path, typer.Option(help="Folder for the .net, .json and .pt files.")] = MODELS,
 ) -> None:
     """Lower a trained network to a NetX chain, check it against the chip's rules and write it."""
+    from neuro_deploy.ir.network import Network
     from neuro_deploy.lowering import lower
     from neuro_deploy.netx import save_network
     from neuro_deploy.report.tables import chain_table
@@ -25,8 +26,8 @@ def export(
     source = checkpoint or RUNS / settings.name / "best.pt"
     trained = read(source)
     require_same(trained.config, settings, source)
-    chain = lower(to_graph(trained))
+    network = Network.of(lower(to_graph(trained)), describe(trained))
     path = output / f"{settings.name}.net"
-    manifest = save_network(chain, path, describe(trained), trained.to_bytes())
-    console.print(chain_table(chain, manifest))
+    save_network(network, path, trained.to_bytes())
+    console.print(chain_table(network.chain, network.manifest))
     console.print(f"wrote {path}, {path.with_suffix('.json')} and {path.with_suffix('.pt')}")

@@ -55,7 +55,7 @@ def report(
     few = {"lava": lava_samples, "brian2loihi": brian_samples}
     simulation = _last(workbench, number)
     if simulation is None:
-        _, simulation = run_all(workbench.network.net, number, few, time_limit, unquantised=True)
+        simulation = run_all(workbench, number, few, unquantised=True)
         save_result(simulation, RUNS / name / SIMULATION)
     found = collect(subject, simulation, costs, _others(workbench, simulation))
     page, values = save(found, RUNS / name)
@@ -88,11 +88,12 @@ def compare(
 
 def _subject(workbench: Workbench, number: int) -> "Subject":
     """The network with its first samples and its memories."""
+    from neuro_deploy.netx import require_checkpoint
     from neuro_deploy.report.collect import Response, Subject
     from neuro_deploy.training.checkpoint import read
     from neuro_deploy.training.deploy import memories
 
-    checkpoint = read(workbench.network.require_checkpoint())
+    checkpoint = read(require_checkpoint(workbench.network))
     samples, labels = workbench.first(number)
     responses = [Response(*memory) for memory in memories(checkpoint)]
     return Subject(workbench.network, checkpoint.config.data.name, samples, labels, responses)
@@ -130,13 +131,14 @@ def _last(workbench: Workbench, number: int) -> "Simulation | None":
         ModelFileError: there is a file, and it is no simulation.
     """
     from neuro_deploy.ir.inputs import fingerprint
+    from neuro_deploy.netx import digest
     from neuro_deploy.verify.simulation import load_result
 
     path = RUNS / workbench.network.manifest.config / SIMULATION
     if not path.exists():
         return None
     last = load_result(path)
-    wanted = (workbench.network.manifest.sha256.net, fingerprint(*workbench.first(number)))
+    wanted = (digest(workbench.network), fingerprint(*workbench.first(number)))
     fits = (last.net_sha256, last.data_sha256) == wanted
     console.print(f"{path} is of {'this network and these samples: used' if fits else 'others: simulated again'}", style="dim")
     return last if fits else None

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from neuro_deploy.backends.host import HOSTS
 from neuro_deploy.cli.common import RUNS, Cluster, Jobs, ModelPath, console
 from neuro_deploy.errors import ConfigError
 from neuro_deploy.workbench.bench import Workbench
+
+if TYPE_CHECKING:
+    from neuro_deploy.verify.simulation import Simulation
 
 NAMES = (*BACKENDS, *HOSTS)
 """Everything that --backend takes."""
@@ -59,7 +62,8 @@ def simulate(
     if trace is not None:
         raise ConfigError("--trace needs --backend: it saves the spikes of one backend")
     with workers(jobs, cluster) as parts:
-        workbench, simulation = run_all(model, samples, few, time_limit, unquantised=True, parts=parts)
+        workbench = Workbench(model, time_limit)
+        simulation = run_all(workbench, samples, few, unquantised=True, parts=parts)
     path = RUNS / workbench.network.manifest.config / "simulation.json"
     save_result(simulation, path)
     console.print(simulation_tables(simulation))
@@ -80,7 +84,7 @@ def check(
     from neuro_deploy.report.tables import check_table
 
     few = {"lava": lava_samples, "brian2loihi": brian_samples}
-    _, simulation = run_all(model, samples, few, time_limit, unquantised=False)
+    simulation = run_all(Workbench(model, time_limit), samples, few, unquantised=False)
     console.print(check_table(simulation.comparisons, every_population=True))
     _exit_unless_equal(simulation)
 
@@ -119,13 +123,13 @@ def _time(model: Path, name: str) -> None:
 
 
 def run_all(
-    model: Path, samples: int | None, few: Mapping[str, int], time_limit: float, unquantised: bool, parts: int = 1
-) -> tuple[Workbench, Any]:
+    workbench: Workbench, samples: int | None, few: Mapping[str, int], unquantised: bool, parts: int = 1
+) -> "Simulation":
     """All backends on the samples, those that need seconds for each on the first few."""
+    from neuro_deploy.netx import require_checkpoint
     from neuro_deploy.verify.simulation import simulate as run
 
-    workbench = Workbench(model, time_limit)
-    workbench.network.require_checkpoint()  # before the reference takes its minutes
+    require_checkpoint(workbench.network)  # before the reference takes its minutes
     number = samples or len(workbench.labels)
     data = workbench.first(number)
     runs = [(workbench.backend(name, parts), min(number, few.get(name, number))) for name in _checked()]
@@ -134,7 +138,7 @@ def run_all(
     def announce(backend: str, count: int) -> None:
         console.print(f"{backend}: {count} samples ...", style="dim")
 
-    return workbench, run(workbench.network, runs, *data, announce, accuracy)
+    return run(workbench.network, runs, *data, announce, accuracy)
 
 
 def _checked() -> list[str]:
@@ -152,14 +156,15 @@ def _checked() -> list[str]:
 
 def _unquantised_accuracy(workbench: Workbench, number: int) -> float:
     """Accuracy of the checkpoint with real-valued weights on the same samples."""
+    from neuro_deploy.netx import require_checkpoint
     from neuro_deploy.training.checkpoint import read
     from neuro_deploy.training.data import Split
     from neuro_deploy.training.evaluation import evaluate
 
-    network = read(workbench.network.checkpoint).network()
+    network = read(require_checkpoint(workbench.network)).network()
     return evaluate(network, Split(*workbench.first(number)), workbench.network.manifest.input, quantised=False).accuracy
 
 
-def _exit_unless_equal(simulation: Any) -> None:
+def _exit_unless_equal(simulation: "Simulation") -> None:
     if not simulation.equal:
         raise typer.Exit(1)

@@ -42,6 +42,7 @@ def _measure(workbench: Workbench, backend: str, limit: int | None) -> "Streamin
     import numpy as np
 
     from neuro_deploy.ir.inputs import fingerprint
+    from neuro_deploy.netx import digest
     from neuro_deploy.recognition import anytime
     from neuro_deploy.recognition.answers import logit_voltage
 
@@ -54,7 +55,7 @@ def _measure(workbench: Workbench, backend: str, limit: int | None) -> "Streamin
     steps = network.manifest.steps
     return anytime.Streaming(
         config=network.manifest.config,
-        net_sha256=network.manifest.sha256.net,
+        net_sha256=digest(network),
         data_sha256=fingerprint(*data),
         backend=backend,
         samples=number,

@@ -9,17 +9,24 @@ model's step ``t - k - 1``.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ConfigDict, Field
 
 Role = Literal["compute", "tap", "relay", "bias", "readout"]
+
+MODEL_ROLES: tuple[Role, ...] = ("compute", "readout")
+"""What the model itself has."""
+
+CHIP_ROLES: tuple[Role, ...] = ("tap", "relay", "bias")
+"""What is there because of the chip: overhead."""
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A run of neighbouring neurons of a layer with one purpose.
+    """A run of neighbouring neurons of a layer with one purpose; part of a manifest as it is.
 
     Attributes:
         name: unique in the layer, for example ``s2``, ``s2~1`` (tap of lag 1) or ``bias``.
@@ -31,12 +38,19 @@ class Segment:
         lag: by how many steps its spikes are older than the population's.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
     name: str
-    start: int
-    stop: int
+    start: Annotated[int, Field(ge=0)]
+    stop: Annotated[int, Field(ge=1)]
     role: Role
     source: str
-    lag: int
+    lag: Annotated[int, Field(ge=0)]
+
+    @property
+    def of_model(self) -> bool:
+        """Whether the model has these neurons; all others are overhead of the chain."""
+        return self.role in MODEL_ROLES
 
     @property
     def size(self) -> int:

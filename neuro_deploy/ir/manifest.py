@@ -5,6 +5,8 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from neuro_deploy.ir.chain import Segment
+
 FORMAT_VERSION: Final = 2
 """Raised whenever a reader of an older manifest could misread a newer one, or would refuse it for a field that it does not know."""
 
@@ -82,24 +84,13 @@ class FrontEndSpec(_Strict):
         return self
 
 
-class SegmentSpec(_Strict):
-    """A run of neurons of one layer; the fields are those of :class:`neuro_deploy.ir.chain.Segment`."""
-
-    name: str
-    start: int = Field(ge=0)
-    stop: int = Field(ge=1)
-    role: Literal["compute", "tap", "relay", "bias", "readout"]
-    source: str
-    lag: int = Field(ge=0)
-
-
 class LayerSpec(_Strict):
     """One layer of the chain; its neurons hold the model's step ``t - index - 1`` at chip step ``t`` (both 0-based)."""
 
     index: int = Field(ge=0)
     size: int = Field(ge=1)
     kind: Literal["dense", "dense_rec"]
-    populations: tuple[SegmentSpec, ...]
+    populations: tuple[Segment, ...]
 
 
 class ReadoutSpec(_Strict):
@@ -121,9 +112,9 @@ class ReadoutSpec(_Strict):
 
 
 class Hashes(_Strict):
-    """SHA-256 of the files that belong together, in hexadecimal."""
+    """SHA-256 of the files that belong together, in hexadecimal; no checkpoint where none was given."""
 
-    checkpoint: str = Field(pattern="^[0-9a-f]{64}$")
+    checkpoint: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     net: str = Field(pattern="^[0-9a-f]{64}$")
 
 
@@ -142,7 +133,7 @@ class Manifest(_Strict):
         gap: G, silent steps after which the next sample may start.
         layers: what each neuron is.
         readout: where the answer is.
-        sha256: of the checkpoint and of the NetX file.
+        sha256: of the checkpoint and of the NetX file; None of a network that is in no file.
     """
 
     format_version: Literal[1, 2] = FORMAT_VERSION
@@ -156,7 +147,7 @@ class Manifest(_Strict):
     gap: int = Field(ge=0)
     layers: tuple[LayerSpec, ...] = Field(min_length=1)
     readout: ReadoutSpec
-    sha256: Hashes
+    sha256: Hashes | None = None
 
 
 @dataclass(frozen=True)

@@ -223,5 +223,5 @@ def _joint(layer: Layer) -> NDArray[np.int64]:
 
 
 def _name(chain: Chain, index: int) -> str:
-    names = [s.name for s in chain.layers[index].segments if s.role in ("compute", "readout")]
+    names = [s.name for s in chain.layers[index].segments if s.of_model]
     return f"layer {index} ({', '.join(names)})" if names else f"layer {index}"

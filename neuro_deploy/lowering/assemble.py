@@ -41,7 +41,7 @@ def _layer(plan: Plan, index: int, columns: Columns, width: int) -> Layer:
     starts = {(segment.source, segment.lag): segment.start for segment in segments}
     for segment in segments:
         rows = slice(segment.start, segment.stop)
-        if segment.role in ("compute", "readout"):
+        if segment.of_model:
             _fill_computing(plan, segment, weight[rows], columns)
         elif segment.role == "tap":
             younger = starts[segment.source, segment.lag - 1]

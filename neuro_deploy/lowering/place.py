@@ -14,7 +14,7 @@ def place(plan: Plan) -> Plan:
     """
     segments = tuple(_layer(plan, layer) for layer in range(plan.depth))
     thresholds = [plan.members(layer)[0].threshold for layer in range(plan.depth)]
-    copying = [any(segment.role in ("tap", "relay", "bias") for segment in layer) for layer in segments]
+    copying = [any(not segment.of_model for segment in layer) for layer in segments]
     refuse(
         [
             f"layer {layer} ({', '.join(plan.populations[layer])}): threshold {thresholds[layer]} is above {COPY_THRESHOLD_MAX}, "

@@ -1,23 +1,16 @@
 """Events of a run: counted, never assumed."""
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro_deploy.ir.chain import Chain, Role
+from neuro_deploy.ir.chain import CHIP_ROLES, MODEL_ROLES, Chain, Role
 from neuro_deploy.ir.trace import Trace
 from neuro_deploy.loihi.cores import Placement, place
 from neuro_deploy.loihi.reach import Reach, reach_of
 
 Ints = NDArray[np.int64]
-
-MODEL_ROLES: Final[tuple[Role, ...]] = ("compute", "readout")
-"""What the model itself has."""
-
-CHIP_ROLES: Final[tuple[Role, ...]] = ("tap", "relay", "bias")
-"""What is there because of the chip."""
 
 
 @dataclass(frozen=True)

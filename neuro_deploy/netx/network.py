@@ -1,109 +1,76 @@
 """A network on the disk: NetX file, manifest and checkpoint, one stem, written and read together."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from neuro_deploy.errors import ModelFileError
-from neuro_deploy.files import sha256, write_all_atomically
-from neuro_deploy.ir.chain import Chain, Layer, Segment
-from neuro_deploy.ir.manifest import (
-    READABLE,
-    Description,
-    Hashes,
-    InputSpec,
-    LayerSpec,
-    Manifest,
-    ReadoutSpec,
-    SegmentSpec,
-)
-from neuro_deploy.ir.semantics import FRACTION_BITS
+from neuro_deploy.files import Content, sha256, write_all_atomically
+from neuro_deploy.ir.chain import Chain
+from neuro_deploy.ir.manifest import READABLE, Hashes, Manifest
+from neuro_deploy.ir.network import NetFile, Network
 from neuro_deploy.loihi import rules
 from neuro_deploy.netx.reading import read
 from neuro_deploy.netx.writing import image
 
 
-@dataclass(frozen=True)
-class Network:
-    """A deployed network, complete.
+def content(network: Network) -> bytes:
+    """The bytes of the NetX file of a network: of the very file that its chain was read from, else of a new one."""
+    file = network.file
+    return file.content if file is not None and file.chain is network.chain else image(network.chain)
 
-    Attributes:
-        chain: the layers of the NetX file with the segments of the manifest.
-        manifest: what they mean.
-        net: the NetX file.
-        checkpoint: the trained model, same stem, ``.pt``; it may be missing where only the chain is run.
+
+def digest(network: Network) -> str:
+    """SHA-256 of :func:`content`, in hexadecimal: what tells a network from other ones."""
+    return hashlib.sha256(content(network)).hexdigest()
+
+
+def require_checkpoint(network: Network) -> Path:
+    """The checkpoint that a network was exported from.
+
+    Raises:
+        ModelFileError: it is missing or is another.
     """
-
-    chain: Chain
-    manifest: Manifest
-    net: Path
-    checkpoint: Path
-
-    def require_checkpoint(self) -> Path:
-        """The checkpoint that the network was exported from.
-
-        Raises:
-            ModelFileError: it is missing or is another.
-        """
-        path = self.checkpoint
-        if not path.is_file():
-            raise ModelFileError(f"{path}: no such file, the torch backend needs the checkpoint beside the .net: export again")
-        found = sha256(path)
-        if found != self.manifest.sha256.checkpoint:
-            raise ModelFileError(
-                f"{path}: SHA-256 {found[:12]}... is not the manifest's {self.manifest.sha256.checkpoint[:12]}...: export again"
-            )
-        return path
+    path, hashes = network.checkpoint, network.manifest.sha256
+    if path is None or hashes is None or hashes.checkpoint is None:
+        raise ModelFileError(f"{network.name}: it was made without a checkpoint, which the torch backend needs: choose another")
+    if not path.is_file():
+        raise ModelFileError(f"{path}: no such file, the torch backend needs the checkpoint beside the .net: export again")
+    found = sha256(path)
+    if found != hashes.checkpoint:
+        raise ModelFileError(f"{path}: SHA-256 {found[:12]}... is not the manifest's {hashes.checkpoint[:12]}...: export again")
+    return path
 
 
-def save_network(chain: Chain, net: Path, about: Description, checkpoint: bytes) -> Manifest:
-    """Check a chain and write it with its manifest and checkpoint, all or nothing.
+def save_network(network: Network, net: Path, checkpoint: bytes | None = None) -> Network:
+    """Check a network and write it as NetX file, manifest and checkpoint, all or nothing.
 
     Args:
-        chain: the lowered network.
+        network: in memory, or read from other files.
         net: path of the NetX file; ``.json`` and ``.pt`` of the same stem stand beside it.
-        about: what else the manifest says.
-        checkpoint: bytes of the trained model.
+        checkpoint: bytes of the trained model, if there is one.
 
     Returns:
-        The manifest as written.
+        The network as it is in the files.
 
     Raises:
         RuleError: the chain breaks rules; lists all of them.
         OutputError: a file cannot be written; none has changed.
     """
-    rules.check(chain, message_bits=about.message_bits, steps=about.steps)
-    content = image(chain)
-    readout = chain.readout
-    manifest = Manifest(
-        config=about.config,
-        settings=about.settings,
-        classes=about.classes,
-        front_end=about.front_end,
-        input=InputSpec(
-            channels=chain.channels,
-            frames=chain.frames,
-            constant_channel=chain.input_size - 1,
-            message_bits=about.message_bits,
-            scale=about.scale,
-            offset=about.offset,
-            clip=about.clip,
-        ),
-        steps=about.steps,
-        latency=chain.latency,
-        gap=chain.gap,
-        layers=tuple(_describe(index, layer) for index, layer in enumerate(chain.layers)),
-        readout=ReadoutSpec(
-            layer=chain.latency - 1, start=readout.start, stop=readout.stop, scale=1 << FRACTION_BITS, logit=about.logit
-        ),
-        sha256=Hashes(checkpoint=hashlib.sha256(checkpoint).hexdigest(), net=hashlib.sha256(content).hexdigest()),
-    )
+    chain, manifest = network.chain, network.manifest
+    rules.check(chain, message_bits=manifest.input.message_bits, steps=manifest.steps)
+    file = NetFile(net, content(network), chain)
+    trained = None if checkpoint is None else hashlib.sha256(checkpoint).hexdigest()
+    hashes = Hashes(checkpoint=trained, net=hashlib.sha256(file.content).hexdigest())
+    manifest = manifest.model_copy(update={"sha256": hashes})
     text = manifest.model_dump_json(indent=2) + "\n"
-    # The manifest names the other two by their hashes, so it takes its place last.
-    write_all_atomically({_beside(net, ".pt"): checkpoint, net: content, _beside(net, ".json"): text.encode()})
-    return manifest
+    files: dict[Path, Content] = {net: file.content, _beside(net, ".json"): text.encode()}
+    if checkpoint is not None:
+        files = {_beside(net, ".pt"): checkpoint, **files}
+    write_all_atomically(files)  # the manifest names the other two by their hashes, so it takes its place last
+    return Network(chain, manifest, file, None if checkpoint is None else _beside(net, ".pt"))
 
 
 def load_network(net: Path) -> Network:
@@ -117,21 +84,15 @@ def load_network(net: Path) -> Network:
     """
     chain = read(net)
     path = _beside(net, ".json")
-    manifest = _read_manifest(path)
-    if sha256(net) != manifest.sha256.net:
+    manifest, found = _read_manifest(path), net.read_bytes()
+    if manifest.sha256 is None:
+        raise ModelFileError(f"{path}: sha256 is missing: a manifest in a file names its NetX file by it; export it again")
+    if hashlib.sha256(found).hexdigest() != manifest.sha256.net:
         raise ModelFileError(f"{net}: SHA-256 differs from sha256.net in {path}: the two are not of the same export")
     _compare(chain, manifest, path)
-    layers = tuple(
-        replace(layer, segments=tuple(Segment(**segment.model_dump()) for segment in spec.populations))
-        for layer, spec in zip(chain.layers, manifest.layers, strict=True)
-    )
+    layers = tuple(replace(layer, segments=spec.populations) for layer, spec in zip(chain.layers, manifest.layers, strict=True))
     chain = Chain(manifest.input.frames, manifest.input.channels, layers, manifest.gap)
-    return Network(chain, manifest, net, _beside(net, ".pt"))
-
-
-def _describe(index: int, layer: Layer) -> LayerSpec:
-    populations = tuple(SegmentSpec(**vars(segment)) for segment in layer.segments)
-    return LayerSpec(index=index, size=layer.size, kind=layer.kind, populations=populations)
+    return Network(chain, manifest, NetFile(net, found, chain), _beside(net, ".pt"))
 
 
 def _beside(net: Path, suffix: str) -> Path:

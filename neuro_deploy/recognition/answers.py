@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from neuro_deploy.errors import ConfigError, ModelFileError
 from neuro_deploy.ir.manifest import FrontEndSpec
-from neuro_deploy.netx import Network
+from neuro_deploy.ir.network import Network
 from neuro_deploy.recognition.decisions import decide, scores
 
 NEVER = 2.0
@@ -100,7 +100,7 @@ def logit_voltage(network: Network) -> int:
     """
     logit = network.manifest.readout.logit
     if logit is None:
-        raise ModelFileError(f"{network.net}: its manifest has no readout.logit, an older version wrote it: export again")
+        raise ModelFileError(f"{network.name}: its manifest has no readout.logit, an older version wrote it: export again")
     return logit
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro_deploy.backends import Backend
-from neuro_deploy.netx import Network
+from neuro_deploy.ir.network import Network
 from neuro_deploy.recognition.answers import NEVER
 from neuro_deploy.recognition.decisions import decide, readouts, scores
 from neuro_deploy.verify.simulation import run_backend, versions

@@ -12,7 +12,7 @@ from neuro_deploy.backends import Backend
 from neuro_deploy.errors import InputError
 from neuro_deploy.ir.inputs import encode
 from neuro_deploy.ir.manifest import FrontEndSpec
-from neuro_deploy.netx import Network
+from neuro_deploy.ir.network import Network
 from neuro_deploy.recognition.answers import Answer, Rule
 from neuro_deploy.recognition.decisions import readouts
 

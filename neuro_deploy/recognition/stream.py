@@ -15,8 +15,8 @@ from neuro_deploy.audio.recordings import require_sound
 from neuro_deploy.errors import InputError
 from neuro_deploy.ir.inputs import encode, inject
 from neuro_deploy.ir.manifest import FrontEndSpec
+from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.semantics import Stepwise
-from neuro_deploy.netx import Network
 from neuro_deploy.recognition import STREAM
 from neuro_deploy.recognition.answers import Answer, Rule
 

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from neuro_deploy.backends.fast import FastBackend
 from neuro_deploy.ir.chain import Chain, Role
 from neuro_deploy.ir.inputs import encode
+from neuro_deploy.ir.network import Network
 from neuro_deploy.measure import machine
 from neuro_deploy.measure.counts import count
 from neuro_deploy.measure.energy.tables import Table
 from neuro_deploy.measure.quantity import Quantity
-from neuro_deploy.netx import Network
+from neuro_deploy.netx import digest
 from neuro_deploy.recognition.decisions import readouts
 from neuro_deploy.report import observe
 from neuro_deploy.report.costs import benchmark, chips, energy_models, populations, replayed
@@ -103,7 +104,7 @@ def _facts(network: Network) -> NetworkFacts:
     manifest = network.manifest
     return NetworkFacts(
         config=manifest.config,
-        net_sha256=manifest.sha256.net,
+        net_sha256=digest(network),
         classes=manifest.classes,
         steps=manifest.steps,
         latency=manifest.latency,

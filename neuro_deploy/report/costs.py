@@ -5,9 +5,9 @@ from importlib.metadata import version
 
 from neuro_deploy import extras
 from neuro_deploy.backends import BACKENDS, sanafe
-from neuro_deploy.ir.chain import Chain
+from neuro_deploy.ir.chain import MODEL_ROLES, Chain
 from neuro_deploy.ir.trace import Trace
-from neuro_deploy.measure.counts import MODEL_ROLES, ChipCounts, Counts, count
+from neuro_deploy.measure.counts import ChipCounts, Counts, count
 from neuro_deploy.measure.energy.delays import with_delays
 from neuro_deploy.measure.energy.model import Energy, dense_energy, energy, latency
 from neuro_deploy.measure.energy.tables import Table, load_table

@@ -64,7 +64,7 @@ def _bound(chain: Chain, index: int, steps: int, message_bits: int) -> NDArray[n
 
 
 def _computing(layer: Layer) -> Iterator[Segment]:
-    return (segment for segment in layer.segments if segment.role in ("compute", "readout"))
+    return (segment for segment in layer.segments if segment.of_model)
 
 
 def _box(name: str, values: NDArray[np.generic], threshold: int | None = None, bound: float | None = None) -> Box:

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from neuro_deploy.backends.host import HostRun
 from neuro_deploy.datasets.catalogue import Dataset
-from neuro_deploy.ir.chain import Chain
+from neuro_deploy.ir.chain import CHIP_ROLES, Chain
 from neuro_deploy.ir.manifest import Manifest
 from neuro_deploy.measure.quantity import Quantity
 from neuro_deploy.recognition.anytime import Streaming
@@ -223,8 +223,8 @@ def chain_table(chain: Chain, manifest: Manifest) -> Table:
     names = ("layer", "type", "neurons", "synapses", "threshold", "compute", "tap", "relay", "bias")
     table = plain_table(title, names, left=("type", "compute"))
     for index, layer in enumerate(chain.layers):
-        sizes = {role: sum(s.size for s in layer.segments if s.role == role) for role in ("tap", "relay", "bias")}
-        computing = ", ".join(f"{s.name} {s.size}" for s in layer.segments if s.role in ("compute", "readout"))
+        sizes = {role: sum(s.size for s in layer.segments if s.role == role) for role in CHIP_ROLES}
+        computing = ", ".join(f"{s.name} {s.size}" for s in layer.segments if s.of_model)
         synapses = np.count_nonzero(layer.weight) + (0 if layer.weight_rec is None else np.count_nonzero(layer.weight_rec))
         numbers = (f"{size:,}" if size else "" for size in sizes.values())
         table.add_row(f"{index}", layer.kind, f"{layer.size:,}", f"{synapses:,}", f"{layer.threshold:,}", computing, *numbers)

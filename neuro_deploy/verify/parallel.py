@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from neuro_deploy import extras
 from neuro_deploy.backends import Backend
 from neuro_deploy.errors import ConfigError
+from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.trace import Trace
-from neuro_deploy.netx import Network
 
 _CONNECT = 10.0
 """Seconds that a cluster's scheduler may take to answer."""
@@ -114,7 +114,7 @@ def run_in_parallel(make: Callable[[], Backend], network: Network, encoded: NDAr
 
     Args:
         make: makes the backend of a part, in the process that runs it.
-        network: NetX file, manifest and checkpoint; the workers read the same paths.
+        network: what runs; the workers read its checkpoint from the same path.
         encoded: int32 [samples, T, channels].
         jobs: number of parts; not more than samples.
 
@@ -126,7 +126,8 @@ def run_in_parallel(make: Callable[[], Backend], network: Network, encoded: NDAr
         BackendError: a part failed.
     """
     begin = time.perf_counter()
-    network = replace(network, net=network.net.resolve(), checkpoint=network.checkpoint.resolve())
+    checkpoint = network.checkpoint  # its path is read elsewhere, perhaps from another folder
+    network = replace(network, checkpoint=None if checkpoint is None else checkpoint.resolve())
     parts = np.array_split(np.arange(len(encoded)), max(1, min(jobs, len(encoded))))
     traces = Parallel(n_jobs=len(parts))(delayed(_run)(make, network, encoded[part]) for part in parts)
     return traces[0] if len(traces) == 1 else merge(traces, time.perf_counter() - begin)

@@ -16,9 +16,10 @@ from neuro_deploy.backends import Backend
 from neuro_deploy.errors import InputError, ModelFileError
 from neuro_deploy.files import write_atomically
 from neuro_deploy.ir.inputs import encode, fingerprint
+from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.trace import Trace
 from neuro_deploy.measure.counts import Totals, count
-from neuro_deploy.netx import Network
+from neuro_deploy.netx import digest
 from neuro_deploy.verify.check import Comparison, compare
 
 REFERENCE = "integer"
@@ -126,11 +127,11 @@ def simulate(
         else:
             comparisons.append(compare(reference, trace))
     total = sum(layer.size for layer in network.chain.layers)
-    compute = sum(s.size for layer in network.chain.layers for s in layer.segments if s.role in ("compute", "readout"))
+    compute = sum(s.size for layer in network.chain.segments for s in layer if s.of_model)
     number = results[0].samples
     return Simulation(
         config=network.manifest.config,
-        net_sha256=network.manifest.sha256.net,
+        net_sha256=digest(network),
         data_sha256=fingerprint(samples[:number], None if labels is None else labels[:number]),
         neurons=(compute, total),
         unquantised_accuracy=unquantised_accuracy,

@@ -2,8 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -13,9 +11,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from neuro_deploy.backends.fast import FastBackend
 from neuro_deploy.ir.inputs import encode
+from neuro_deploy.ir.network import Network
+from neuro_deploy.loihi import rules
 from neuro_deploy.lowering import lower
 from neuro_deploy.measure.counts import Totals, count
-from neuro_deploy.netx import load_network, save_network
 from neuro_deploy.training.checkpoint import Checkpoint
 from neuro_deploy.training.data import Data, Watch, load_data, unwatched
 from neuro_deploy.training.deploy import describe, to_graph
@@ -109,10 +108,8 @@ def multiply_accumulates(model: nn.Module, frames: Tensor) -> int:
 
 def _deployed(checkpoint: Checkpoint, data: Data) -> tuple[float, Totals]:
     """Accuracy on the test split and events of the chain that an export would write."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "model.net"
-        save_network(lower(to_graph(checkpoint)), path, describe(checkpoint), checkpoint.to_bytes())
-        network = load_network(path)
+    network = Network.of(lower(to_graph(checkpoint)), describe(checkpoint))
+    rules.check(network.chain, message_bits=network.manifest.input.message_bits, steps=checkpoint.steps)
     split = data.test
     trace = FastBackend().run(network, encode(split.samples, network.manifest.input))
     return trace.accuracy(split.labels), count(trace, network.chain).totals

@@ -83,9 +83,10 @@ class Workbench:
         """
         from neuro_deploy.backends.host import BATCH, HOSTS, measure
         from neuro_deploy.ir.inputs import encode
+        from neuro_deploy.netx import require_checkpoint
         from neuro_deploy.workbench.hosts import load_models
 
-        models = load_models(self.network.require_checkpoint(), find(name, HOSTS).device)
+        models = load_models(require_checkpoint(self.network), find(name, HOSTS).device)
         samples, _ = self.first(min(BATCH, len(self.labels)))
         return measure(name, models, encode(samples, self.network.manifest.input))
 

@@ -3,7 +3,6 @@
 import os
 import platform
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -18,10 +17,11 @@ from neuro_deploy.backends.lava import LavaBackend
 from neuro_deploy.errors import NeuroDeployError
 from neuro_deploy.ir.graph import INPUT, Graph, Population, Projection
 from neuro_deploy.ir.manifest import Description
+from neuro_deploy.ir.network import Network
 from neuro_deploy.loihi.limits import THRESHOLD_MAX
 from neuro_deploy.lowering import lower
 from neuro_deploy.measure.energy.counters import cpu_energy
-from neuro_deploy.netx import load_network, save_network
+from neuro_deploy.netx import load_network, require_checkpoint
 from neuro_deploy.verify.check import compare
 
 PACKAGES = ("numpy", "numba", "h5py", "pydantic", "joblib", "typer", "rich")
@@ -108,7 +108,7 @@ def _options() -> Iterator[Finding]:
 def _model(net: Path) -> str:
     network = load_network(net)
     size = sum(layer.size for layer in network.chain.layers)
-    network.require_checkpoint()
+    require_checkpoint(network)
     return f"{network.manifest.latency} layers, {size:,} neurons, its manifest and its checkpoint"
 
 
@@ -121,14 +121,10 @@ def _self_test() -> str:
         Projection("s", "readout", np.array([[[10, -10], [-6, 8]], [[2, 4], [6, -8]]])),
     )
     chain = lower(Graph(1, {"s": fires, "readout": answer}, projections))
-    with tempfile.TemporaryDirectory(prefix="neuro_deploy_doctor_") as folder:
-        net = Path(folder) / "self_test.net"
-        save_network(
-            chain, net, Description("self_test", {}, ("0", "1"), message_bits=3, scale=1, offset=0, steps=6, logit=64), b""
-        )
-        network = load_network(net)
-        encoded = np.array([[1, 2, 0, 3, 7, 1], [4, 0, 5, 0, 0, 2]], np.int32)[..., None]
-        expected, found = (backend.run(network, encoded) for backend in (IntegerBackend(), LavaBackend()))
+    about = Description("self_test", {}, ("0", "1"), message_bits=3, scale=1, offset=0, steps=6, logit=64)
+    network = Network.of(chain, about)
+    encoded = np.array([[1, 2, 0, 3, 7, 1], [4, 0, 5, 0, 0, 2]], np.int32)[..., None]
+    expected, found = (backend.run(network, encoded) for backend in (IntegerBackend(), LavaBackend()))
     result = compare(expected, found)
     if not result.equal:
         raise NeuroDeployError(f"Lava differs from the integer reference at {result.first}: reinstall with make distclean env")

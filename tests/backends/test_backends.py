@@ -12,7 +12,7 @@ from neuro_deploy import backends
 from neuro_deploy.backends import integer
 from neuro_deploy.backends.common import align, prepare
 from neuro_deploy.errors import BackendError, InputError
-from neuro_deploy.netx import Network
+from neuro_deploy.ir.network import Network
 from neuro_deploy.verify.simulation import REFERENCE
 
 STEPS = 20

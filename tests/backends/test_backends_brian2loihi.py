@@ -16,9 +16,10 @@ from neuro_deploy.errors import BackendError
 from neuro_deploy.ir.chain import Chain
 from neuro_deploy.ir.graph import Graph
 from neuro_deploy.ir.inputs import encode
+from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.trace import Trace
 from neuro_deploy.measure.counts import count
-from neuro_deploy.netx import Network, load_network
+from neuro_deploy.netx import load_network
 from neuro_deploy.training.config import parse
 from neuro_deploy.training.data import load_data
 from neuro_deploy.verify.check import Comparison, compare

@@ -18,8 +18,8 @@ from neuro_deploy.backends import lava
 from neuro_deploy.backends.integer import IntegerBackend
 from neuro_deploy.backends.lava import LavaBackend
 from neuro_deploy.errors import BackendError
+from neuro_deploy.ir.network import NetFile, Network
 from neuro_deploy.ir.trace import Trace
-from neuro_deploy.netx import Network
 
 STEPS = 12
 ROOT = Path(__file__).parents[2]
@@ -176,9 +176,9 @@ def test_progress_restarts_the_clock(network: Network, tmp_path: Path, monkeypat
 
 
 def test_lavas_own_error_is_one_line(network: Network, tmp_path: Path) -> None:
-    missing = replace(network, net=tmp_path / "none.net")
-    with pytest.raises(BackendError, match=r"lava: FileNotFoundError: .*none.net") as caught:
-        run(missing, LavaBackend())
+    damaged = replace(network, file=NetFile(tmp_path / "damaged.net", b"no HDF5", network.chain))
+    with pytest.raises(BackendError, match=r"lava: OSError: .*") as caught:
+        run(damaged, LavaBackend())
     assert "\n" not in str(caught.value)
 
 
@@ -223,3 +223,15 @@ def _workers(jobs: Path) -> list[str]:
         except OSError:  # it has ended meanwhile
             pass
     return found
+
+
+def test_a_changed_chain_is_what_runs(network: Network) -> None:
+    """One truth: not the file that the network was read from."""
+    layer = network.chain.layers[0]
+    weight = layer.weight.copy()
+    weight[weight == weight.max()] -= 50
+    chain = replace(network.chain, layers=(replace(layer, weight=weight), *network.chain.layers[1:]))
+    changed = replace(network, chain=chain)
+    found, expected = run(changed, LavaBackend(fused=True)), run(changed, IntegerBackend())
+    assert (found.readout == expected.readout).all()
+    assert (expected.readout != run(network, IntegerBackend()).readout).any()

@@ -14,7 +14,7 @@ import pytest
 from neuro_deploy.backends import create
 from neuro_deploy.backends.loihi2 import missing
 from neuro_deploy.errors import BackendError
-from neuro_deploy.netx import Network
+from neuro_deploy.ir.network import Network
 
 STEPS = 12
 

@@ -16,9 +16,10 @@ from neuro_deploy.engine.rows import BLOCK, pack
 from neuro_deploy.errors import BackendError
 from neuro_deploy.ir.chain import Chain, Layer
 from neuro_deploy.ir.inputs import encode
+from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.semantics import run_chain
 from neuro_deploy.ir.trace import Trace
-from neuro_deploy.netx import Network, load_network
+from neuro_deploy.netx import load_network
 
 DIGITS = Path(__file__).parents[2] / "netx_models" / "digits.net"
 

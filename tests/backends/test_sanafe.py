@@ -15,13 +15,13 @@ from neuro_deploy.backends.fast import FastBackend
 from neuro_deploy.backends.integer import IntegerBackend
 from neuro_deploy.errors import MissingPackageError
 from neuro_deploy.ir.inputs import encode
+from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.trace import Trace
 from neuro_deploy.loihi import limits
 from neuro_deploy.loihi.cores import Placement, place
 from neuro_deploy.measure.counts import Counts, count
 from neuro_deploy.measure.energy.model import COMPONENTS, energy, latency
 from neuro_deploy.measure.energy.tables import load_table
-from neuro_deploy.netx import Network
 from neuro_deploy.training.data import Data
 from neuro_deploy.verify.check import compare as compare_traces
 

@@ -9,11 +9,11 @@ import pytest
 from neuro_deploy.backends.integer import IntegerBackend
 from neuro_deploy.errors import ConfigError, InputError
 from neuro_deploy.ir.graph import INPUT
+from neuro_deploy.ir.network import Network
 from neuro_deploy.measure.counts import Counts, count
 from neuro_deploy.measure.energy.delays import with_delays
 from neuro_deploy.measure.energy.model import COMPONENTS, dense_energy, dense_macs, energy, latency
 from neuro_deploy.measure.energy.tables import Table, load_table, names
-from neuro_deploy.netx import Network
 
 STEPS = 12
 ENERGY = "access = 1\nupdate = 10\nspike = 100\nsynop = 1000\npacket = 1e4\nhop_x = 1e5\nhop_y = 1e6"

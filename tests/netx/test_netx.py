@@ -15,9 +15,10 @@ import pytest
 from neuro_deploy.errors import ModelFileError, OutputError, RuleError
 from neuro_deploy.files import sha256
 from neuro_deploy.ir.chain import Chain
+from neuro_deploy.ir.network import Network
 from neuro_deploy.loihi.weights import stored_weights
 from neuro_deploy.lowering import lower
-from neuro_deploy.netx import Network, image, load_network, read, save_network, write
+from neuro_deploy.netx import image, load_network, read, save_network, write
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_equal_chains_make_equal_files() -> None:
 
 
 def test_the_stock_loader_builds_what_was_written(network: Network) -> None:
-    loaded = lava_reference.network(network.net, 3)
+    loaded = lava_reference.network(network.file.path, 3)
     assert len(loaded) == len(network.chain.layers)
     for block, layer in zip(loaded.layers, network.chain.layers, strict=True):
         assert block.neuron.vth.init == layer.threshold
@@ -74,7 +75,7 @@ def test_the_stock_loader_builds_what_was_written(network: Network) -> None:
 def test_a_network_that_breaks_rules_is_not_written(tmp_path: Path) -> None:
     graph = nets.tiny()
     with pytest.raises(RuleError):
-        save_network(lower(graph), tmp_path / "a.net", nets.about(graph, steps=10**6), b"")
+        save_network(Network.of(lower(graph), nets.about(graph, steps=10**6)), tmp_path / "a.net", b"")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -125,34 +126,34 @@ def put(name: str, value: Any) -> Callable[[h5py.File], None]:
     ],
 )
 def test_files_with_something_wrong(network: Network, change: Callable[[h5py.File], None], message: str) -> None:
-    with h5py.File(network.net, "a") as file:
+    with h5py.File(network.file.path, "a") as file:
         change(file)
     with pytest.raises(ModelFileError, match=message) as caught:
-        read(network.net)
+        read(network.file.path)
     assert "\n" not in str(caught.value)
-    assert str(network.net) in str(caught.value)
+    assert str(network.file.path) in str(caught.value)
 
 
 def test_files_that_are_no_netx_file(tmp_path: Path, network: Network) -> None:
-    whole = network.net.read_bytes()
+    whole = network.file.path.read_bytes()
     with pytest.raises(ModelFileError, match="no such file"):
         read(tmp_path / "none.net")
     for content in (b"", b"text", whole[:100], whole[: len(whole) // 2], whole[:-1]):
-        network.net.write_bytes(content)
+        network.file.path.write_bytes(content)
         with pytest.raises(ModelFileError, match="not a whole HDF5 file") as caught:
-            read(network.net)
+            read(network.file.path)
         assert "\n" not in str(caught.value)
 
 
 def test_damage_anywhere_is_found(network: Network) -> None:
-    whole = network.net.read_bytes()
+    whole = network.file.path.read_bytes()
     rng = np.random.default_rng(0)
     for place in rng.integers(0, len(whole), 200):
         damaged = bytearray(whole)
         damaged[place] ^= 0xFF
-        network.net.write_bytes(damaged)
+        network.file.path.write_bytes(damaged)
         with pytest.raises(ModelFileError) as caught:
-            load_network(network.net)
+            load_network(network.file.path)
         assert "\n" not in str(caught.value)
 
 
@@ -198,12 +199,12 @@ def edit(*keys: str | int, to: Any) -> Callable[[dict[str, Any]], None]:
     ],
 )
 def test_manifests_with_something_wrong(network: Network, change: Callable[[dict[str, Any]], None], message: str) -> None:
-    path = network.net.with_suffix(".json")
+    path = network.file.path.with_suffix(".json")
     manifest = json.loads(path.read_text())
     change(manifest)
     path.write_text(json.dumps(manifest))
     with pytest.raises(ModelFileError, match=message) as caught:
-        load_network(network.net)
+        load_network(network.file.path)
     assert "\n" not in str(caught.value)
 
 
@@ -211,10 +212,10 @@ def test_manifests_with_something_wrong(network: Network, change: Callable[[dict
     ("content", "message"), [(None, "No such file"), (b"{", "invalid JSON"), (b"[]", "valid dictionary|an object")]
 )
 def test_manifests_that_are_none(network: Network, content: bytes | None, message: str) -> None:
-    path = network.net.with_suffix(".json")
+    path = network.file.path.with_suffix(".json")
     path.unlink()
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ModelFileError, match=message) as caught:
-        load_network(network.net)
+        load_network(network.file.path)
     assert "\n" not in str(caught.value)

@@ -16,6 +16,7 @@ from neuro_deploy.errors import InputError
 from neuro_deploy.files import sha256
 from neuro_deploy.ir.inputs import encode, fingerprint, inject
 from neuro_deploy.ir.manifest import FrontEndSpec
+from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.semantics import run_chain
 from neuro_deploy.lowering import lower
 from neuro_deploy.netx import load_network, save_network
@@ -208,7 +209,7 @@ def untrained(settings: SpeechCommandsData, path: Path) -> None:
     torch.manual_seed(0)
     weights = build(config, SPEC.bins, len(LENGTHS)).state_dict()
     checkpoint = Checkpoint(config, tuple(LENGTHS), SPEC.bins, SPEC.steps, weights, 1, 0.0)
-    save_network(lower(to_graph(checkpoint)), path, describe(checkpoint), checkpoint.to_bytes())
+    save_network(Network.of(lower(to_graph(checkpoint)), describe(checkpoint)), path, checkpoint.to_bytes())
 
 
 def test_the_figure_has_both_curves_and_names_every_confidence() -> None:

@@ -18,9 +18,10 @@ from neuro_deploy.errors import ConfigError, InputError
 from neuro_deploy.ir.graph import INPUT, Graph
 from neuro_deploy.ir.inputs import encode, inject
 from neuro_deploy.ir.manifest import FrontEndSpec
+from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.semantics import Stepwise, run_chain
 from neuro_deploy.lowering import lower
-from neuro_deploy.netx import Network, load_network, save_network
+from neuro_deploy.netx import load_network, save_network
 from neuro_deploy.recognition.answers import Rule, rule
 from neuro_deploy.recognition.files import recognise, recordings
 from neuro_deploy.recognition.stream import listen
@@ -40,7 +41,7 @@ def hearing(folder: Path) -> Network:
     )
     graph = Graph(SPEC.bins, {population.name: population for population in populations}, projections)
     about = replace(nets.about(graph, SPEC.steps), front_end=SPEC, clip=True, scale=0.5, offset=-14.0, logit=64 * 300)
-    save_network(lower(graph), folder / "net.net", about, b"checkpoint")
+    save_network(Network.of(lower(graph), about), folder / "net.net", b"checkpoint")
     return load_network(folder / "net.net")
 
 
@@ -175,7 +176,7 @@ def test_bad_files_are_named_and_the_others_answered(tmp_path: Path, capfd: pyte
     soundfile.write(tmp_path / "good.wav", noise(SPEC.seconds, 1), SPEC.rate)
     soundfile.write(tmp_path / "silent.wav", np.zeros(4000), SPEC.rate)
     names = ["folder", "text.wav", "good.wav", "silent.wav", "none.wav"]
-    assert commands.run("classify", network.net, *(tmp_path / name for name in names), "--json") == 2
+    assert commands.run("classify", network.file.path, *(tmp_path / name for name in names), "--json") == 2
     output = capfd.readouterr()
     (answer,) = json.loads(output.out)
     assert answer["file"] == str(tmp_path / "good.wav")
@@ -193,7 +194,7 @@ def test_an_error_in_a_stream_leaves_a_closed_list(
     network = hearing(tmp_path)
     content = noise(SPEC.seconds * whole, 0).tobytes() + b"\x01\x02\x03"
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
-    assert commands.run("classify", network.net, "-", "--json") == 2
+    assert commands.run("classify", network.file.path, "-", "--json") == 2
     output = capfd.readouterr()
     assert [answer["start"] for answer in json.loads(output.out)] == [SPEC.seconds * index for index in range(whole)]
     assert output.err.startswith("error: -: the stream ends within a sample")

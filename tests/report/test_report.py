@@ -20,7 +20,7 @@ from neuro_deploy.measure.energy.model import energy
 from neuro_deploy.measure.energy.tables import load_table, names
 from neuro_deploy.measure.neurobench import neurobench
 from neuro_deploy.measure.quantity import Quantity
-from neuro_deploy.netx import load_network
+from neuro_deploy.netx import digest, load_network
 from neuro_deploy.report import store
 from neuro_deploy.report.html import SECTIONS
 from neuro_deploy.report.model import Report
@@ -57,7 +57,7 @@ def reported(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def test_it_is_of_the_network_and_the_samples(reported: Path) -> None:
     report = store.load(FOLDER / "report.json")
     network, trace, simulation = load_network(Path(MODEL)), reference(SAMPLES), load_result(FOLDER / "simulation.json")
-    assert report.network.net_sha256 == network.manifest.sha256.net
+    assert report.network.net_sha256 == digest(network)
     assert report.data.sha256 == simulation.data_sha256
     assert sum(report.network.neurons.values()) == sum(layer.size for layer in network.chain.layers)
     assert report.answers.right[-1] == round(SAMPLES * trace.accuracy(labels(SAMPLES)))

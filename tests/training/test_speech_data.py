@@ -16,6 +16,7 @@ from neuro_deploy.backends.integer import IntegerBackend
 from neuro_deploy.errors import DatasetError, InputError
 from neuro_deploy.ir.inputs import encode
 from neuro_deploy.ir.manifest import FrontEndSpec
+from neuro_deploy.ir.network import Network
 from neuro_deploy.lowering import lower
 from neuro_deploy.netx import load_network, save_network
 from neuro_deploy.training.checkpoint import Checkpoint
@@ -332,7 +333,7 @@ def test_from_recordings_to_a_checked_chain(folder: Path, tmp_path: Path) -> Non
     trainer = Trainer(tiny(folder), tmp_path / "run")
     trainer.run(Progress())
     trained = trainer.checkpoint(trainer.history[-1])
-    save_network(lower(to_graph(trained)), tmp_path / "tiny.net", describe(trained), trained.to_bytes())
+    save_network(Network.of(lower(to_graph(trained)), describe(trained)), tmp_path / "tiny.net", trained.to_bytes())
     network = load_network(tmp_path / "tiny.net")
     assert network.manifest.front_end == SPEC
     assert network.manifest.input.clip
@@ -390,7 +391,7 @@ def test_the_size_of_the_paper_trains_a_step_and_computes_the_same_as_a_chain(tm
     optimizer.step()
     assert not torch.equal(before, network.maps["head"].weight)
     trained = Checkpoint(config, tuple(map(str, range(35))), spec.bins, spec.steps, network.state_dict(), 1, 0.0)
-    save_network(lower(to_graph(trained)), tmp_path / "paper.net", describe(trained), trained.to_bytes())
+    save_network(Network.of(lower(to_graph(trained)), describe(trained)), tmp_path / "paper.net", trained.to_bytes())
     deployed = load_network(tmp_path / "paper.net")
     encoded = frames[:1].numpy().astype(np.int32)
     trace = IntegerBackend().run(deployed, encoded)

@@ -35,7 +35,7 @@ def require_same(found: Trace, expected: Trace) -> None:
     assert found.backend == expected.backend
     assert list(found.populations) == list(expected.populations)
     assert (found.layers is None) == (expected.layers is None)
-    pairs = [(getattr(found, name), getattr(expected, name)) for name in ("input", "readout", "label")]
+    pairs = [(getattr(found, name), getattr(expected, name)) for name in ("input", "readout")]
     pairs += [(found.populations[name], expected.populations[name]) for name in expected.populations]
     pairs += zip(found.layers or (), expected.layers or (), strict=True)
     for one, other in pairs:

@@ -11,7 +11,7 @@ import numpy as np
 from neuro_deploy.ir.chain import Chain, Segment
 from neuro_deploy.loihi.cores import Placement, place, position
 from neuro_deploy.loihi.limits import DELAY_MAX, TILE_CORES
-from neuro_deploy.measure.counts import MODEL_ROLES, Counts, Ints, SegmentCounts
+from neuro_deploy.measure.counts import Counts, Ints, SegmentCounts
 from neuro_deploy.measure.energy.model import require_chip
 
 
@@ -108,6 +108,6 @@ def _readers(copy: _Copy, chain: Chain, placement: Placement) -> Ints:
     part = slice(copy.segment.start, copy.segment.stop)
     layer = chain.layers[copy.layer + 1]
     reads = (layer.weight[:, part] != 0).any(axis=1)
-    model = [reads[s.start : s.stop] & (s.role in MODEL_ROLES) for s in layer.segments]
+    model = [reads[s.start : s.stop] & s.of_model for s in layer.segments]
     cores: Ints = placement.layers[copy.layer + 1][np.concatenate(model)]
     return cores

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro_deploy.errors import InputError
-from neuro_deploy.ir.chain import Chain, Role
-from neuro_deploy.measure.counts import MODEL_ROLES, ChipCounts, Counts, Ints
+from neuro_deploy.ir.chain import MODEL_ROLES, Chain, Role
+from neuro_deploy.measure.counts import ChipCounts, Counts, Ints
 from neuro_deploy.measure.energy.tables import Energies, Table
 from neuro_deploy.measure.quantity import Quantity
 
