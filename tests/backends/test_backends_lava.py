@@ -227,10 +227,8 @@ def _workers(jobs: Path) -> list[str]:
 
 def test_a_changed_chain_is_what_runs(network: Network) -> None:
     """One truth: not the file that the network was read from."""
-    layer = network.chain.layers[0]
-    weight = layer.weight.copy()
-    weight[weight == weight.max()] -= 50
-    chain = replace(network.chain, layers=(replace(layer, weight=weight), *network.chain.layers[1:]))
+    *layers, last = network.chain.layers
+    chain = replace(network.chain, layers=(*layers, replace(last, weight=last.weight // 4 * 2)))  # even, as NetX writes them
     changed = replace(network, chain=chain)
     found, expected = run(changed, LavaBackend(fused=True)), run(changed, IntegerBackend())
     assert (found.readout == expected.readout).all()
