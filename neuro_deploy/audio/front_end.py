@@ -11,8 +11,30 @@ from numpy.typing import NDArray
 from neuro_deploy import extras
 from neuro_deploy.ir.manifest import FrontEndSpec
 
-SILENCE = 2.0**-15
-"""A magnitude below the last bit of 16 is silence."""
+FLOOR = float(np.log(np.finfo(np.float32).eps))
+"""What every band of silence has: the logarithm of a power is not taken below that of float32's epsilon."""
+
+_ABOVE = 1e-3
+"""A band this far above the floor holds sound."""
+
+
+def first_sound(frames: NDArray[np.float32]) -> NDArray[np.int64]:
+    """The first frames that hold more than silence.
+
+    Args:
+        frames: [samples, T, bins].
+
+    Returns:
+        int64 [samples], their steps, 1 to T; 0 where there is only silence.
+    """
+    loud = _sounding(frames)
+    return np.where(loud.any(axis=1), loud.argmax(axis=1) + 1, 0)
+
+
+def _sounding(frames: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which frames [..., bins] hold more than silence."""
+    result: NDArray[np.bool_] = (frames > FLOOR + _ABOVE).any(axis=-1)
+    return result
 
 
 class FrontEnd:
@@ -28,6 +50,8 @@ class FrontEnd:
 
     Attributes:
         samples: of the recording so far.
+        first_sound: step, 1 to T, of the first frame that holds more than silence; None as long as there was only silence.
+        sound_after: whether there is more than silence after the spec's seconds.
 
     Raises:
         MissingPackageError: the extra ``audio`` is not installed.
@@ -40,19 +64,17 @@ class FrontEnd:
 
         self.spec, self._rate = spec, rate
         self.samples = 0
-        self._onset: int | None = None
+        self.first_sound: int | None = None
+        self.sound_after = False
+        self._channels, self._power, self._mixed = 1, 0.0, 0.0
         self._bank = kaldi_native_fbank.OnlineFbank(_options(spec))
         self._resampler = None if rate == spec.rate else soxr.ResampleStream(rate, spec.rate, 1, dtype="float32")
         self._frames = 0
 
     @property
-    def first_sound(self) -> int | None:
-        """The step, 1 to T, of the first frame that may hold more than silence; None as long as there was only silence."""
-        if self._onset is None:
-            return None
-        before = self._onset * self.spec.rate // self._rate - self.spec.window
-        step = max(0, before // self.spec.hop + 1) + 1
-        return step if step <= self.spec.steps else None
+    def cancels(self) -> bool:
+        """Whether the channels so far cancel each other where they are averaged, by 10 dB more than independent ones would."""
+        return self._channels > 1 and self._mixed < 0.1 * self._power / self._channels
 
     def accept(self, piece: NDArray[np.float32]) -> NDArray[np.float32]:
         """The frames that a piece completes.
@@ -63,9 +85,7 @@ class FrontEnd:
         Returns:
             [frames, bins], perhaps none.
         """
-        mono = piece if piece.ndim == 1 else piece.mean(axis=1, dtype=np.float32)
-        if self._onset is None and (loud := np.abs(mono) >= SILENCE).any():
-            self._onset = self.samples + int(loud.argmax())
+        mono = piece if piece.ndim == 1 else self._mix(piece)
         self.samples += len(mono)
         return self._filter(mono if self._resampler is None else self._resampler.resample_chunk(mono))
 
@@ -80,13 +100,30 @@ class FrontEnd:
             found.append(self._filter(silence)[:missing])
         return np.concatenate(found)
 
+    def _mix(self, piece: NDArray[np.float32]) -> NDArray[np.float32]:
+        mono: NDArray[np.float32] = piece.mean(axis=1, dtype=np.float32)
+        self._channels = piece.shape[1]
+        self._power += float(np.square(piece, dtype=np.float64).mean(axis=1).sum())
+        self._mixed += float(np.square(mono, dtype=np.float64).sum())
+        return mono
+
     def _filter(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
         self._bank.accept_waveform(self.spec.rate, waveform)
         ready = range(self._frames, self._bank.num_frames_ready)
         frames = np.array([self._bank.get_frame(index) for index in ready], np.float32).reshape(-1, self.spec.bins)
         self._bank.pop(len(ready))
+        self._notice(_sounding(frames))
         self._frames += len(ready)
         return frames
+
+    def _notice(self, loud: NDArray[np.bool_]) -> None:
+        """Where there is sound among the next frames."""
+        steps = self._frames + 1 + np.flatnonzero(loud)
+        if len(steps) == 0:
+            return
+        if self.first_sound is None and steps[0] <= self.spec.steps:
+            self.first_sound = int(steps[0])
+        self.sound_after |= bool((steps[-1] - 1) * self.spec.hop >= round(self.spec.seconds * self.spec.rate))
 
 
 def clip_frames(waveform: NDArray[np.float32], spec: FrontEndSpec, rate: int | None = None) -> NDArray[np.float32]:

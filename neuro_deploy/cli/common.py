@@ -34,6 +34,11 @@ def complain(message: str) -> None:
     print("error:", " ".join(message.splitlines()), file=sys.stderr)
 
 
+def note(message: str) -> None:
+    """Say on standard error, in one line, what the answer leaves out."""
+    print("note:", " ".join(message.splitlines()), file=sys.stderr)
+
+
 ConfigName = Annotated[
     str, typer.Argument(metavar="CONFIG", help="A file of training/configs without .toml, or the path of a .toml file.")
 ]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neuro_deploy import extras
-from neuro_deploy.cli.common import ModelPath, complain, console
+from neuro_deploy.audio import HIGHEST_RATE, LOWEST_RATE
+from neuro_deploy.cli.common import ModelPath, complain, console, note
 from neuro_deploy.errors import ConfigError, InputError
 from neuro_deploy.recognition import STREAM
 from neuro_deploy.workbench.bench import load_model
@@ -30,7 +31,8 @@ def classify(
     ] = None,
     words: Annotated[str | None, typer.Option(metavar="WORD,...", help="The only words to choose from.")] = None,
     rate: Annotated[
-        int | None, typer.Option(min=1000, max=384000, help="Samples a second of a stream; the network's if not given.")
+        int | None,
+        typer.Option(min=LOWEST_RATE, max=HIGHEST_RATE, help="Samples a second of a stream; the network's if not given."),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="A list of objects: file, word, score, step, latency, start.")
@@ -65,7 +67,7 @@ def classify(
         raise ConfigError("--rate is for a stream (-): a file says its own")
     else:
         runner = create(backend, Options(load=load_model))
-        found = recognise(network, runner, heard, rules, recordings(files, refuse), refuse)
+        found = recognise(network, runner, heard, rules, recordings(files, refuse), refuse, note)
     if as_json:
         _print_json(found)
     else:

@@ -51,8 +51,7 @@ def make_plan(chain: Chain, largest_input: int, steps: int) -> tuple[LayerPlan, 
 
 def _plan_layer(layer: Layer, index: int, largest: int, steps: int) -> LayerPlan:
     recurrent = np.zeros((layer.size, 0), np.int64) if layer.weight_rec is None else layer.weight_rec
-    reach = _reach(layer.weight, recurrent, largest)
-    _require_exact(layer, index, reach, steps)
+    reach = require_exact(layer, f"fast: layer {index}", largest, steps, _EXACT_BITS, "use the integer backend")
     heaviest = max(int(np.abs(weight).max(initial=0)) for weight in (layer.weight, recurrent))
     narrow = reach < 1 << 31 and heaviest < 1 << 15
     dtype = np.int16 if narrow else np.int64
@@ -80,15 +79,27 @@ def _kept(decay: int) -> float:
     return 1 - decay / (1 << DECAY_BITS)
 
 
-def _reach(weight: NDArray[np.int64], recurrent: NDArray[np.int64], largest: int) -> int:
-    """Largest magnitude of a sum of weights, and of all its partial sums, whatever fires."""
+def require_exact(layer: Layer, who: str, largest: int, steps: int, bits: int, advice: str) -> int:
+    """Refuse a layer whose numbers, whatever fires, can leave the range in which an engine is exact.
+
+    Args:
+        layer: its weights and parameters.
+        who: the engine and the layer, for the message.
+        largest: no source of the layer carries more.
+        steps: chip steps of a sample.
+        bits: the engine is exact below ``2**bits``, in units of the voltage.
+        advice: what to do instead.
+
+    Returns:
+        The largest magnitude of a sum of weights, and of all its partial sums.
+
+    Raises:
+        BackendError: the synaptic current, the bias or the threshold can be larger.
+    """
+    recurrent = 0.0 if layer.weight_rec is None else np.abs(layer.weight_rec).sum(axis=1, dtype=np.float64)
     # In floating point, which cannot overflow, and rounded up.
-    rows = largest * np.abs(weight).sum(axis=1, dtype=np.float64) + np.abs(recurrent).sum(axis=1, dtype=np.float64)
-    return int(np.ceil(rows.max(initial=0) * (1 + 1e-9)))
-
-
-def _require_exact(layer: Layer, index: int, reach: int, steps: int) -> None:
-    """Refuse a layer whose states can leave the range of exact float64 arithmetic."""
+    rows = largest * np.abs(layer.weight).sum(axis=1, dtype=np.float64) + recurrent
+    reach = int(np.ceil(rows.max(initial=0) * (1 + 1e-9)))
     # A current with memory adds up to a geometric series, or at most to one sum for each step.
     memory = steps if layer.current_decay < 1 else min(steps, -(-(1 << DECAY_BITS) // layer.current_decay))
     magnitudes = {
@@ -97,8 +108,6 @@ def _require_exact(layer: Layer, index: int, reach: int, steps: int) -> None:
         "threshold": abs(layer.threshold) << FRACTION_BITS,
     }
     for what, magnitude in magnitudes.items():
-        if magnitude >= 1 << _EXACT_BITS:
-            raise BackendError(
-                f"fast: layer {index}: the {what} can reach {magnitude}, this backend is exact below 2**{_EXACT_BITS}: "
-                "use the integer backend"
-            )
+        if magnitude >= 1 << bits:
+            raise BackendError(f"{who}: the {what} can reach {magnitude}, this engine is exact below 2**{bits}: {advice}")
+    return reach

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro_deploy.compiling import compiled
+from neuro_deploy.engine.plan import require_exact
+from neuro_deploy.ir.chain import Chain, Layer
 from neuro_deploy.ir.semantics import DECAY_BITS, FRACTION_BITS, STATE_LIMIT
 
 Integers = NDArray[np.int64]
@@ -26,6 +28,9 @@ _PERIOD = np.int32(STATE_LIMIT * 2)
 _HIGHEST = np.int32(STATE_LIMIT - 1)
 _LOWEST = np.int32(1 - STATE_LIMIT)
 _ZERO = np.int32(0)
+_EXACT_BITS = 29
+"""Current, bias and threshold below ``2**29``, and a voltage of 24 bits, add up within int32."""
+
 _WORD = 8
 """Spikes are looked through this many at a time."""
 
@@ -102,6 +107,28 @@ class Stepper:
         self._bias = np.concatenate([layer.bias for layer in layers]).astype(np.int32)
         self._sums = np.zeros(total + sum(self._wires.late[:, 1]), np.int32)
 
+    @classmethod
+    def of(cls, chain: Chain, largest_input: int, steps: int) -> "Stepper":
+        """A chain with graded input.
+
+        Args:
+            chain: the network.
+            largest_input: no channel carries more.
+            steps: chip steps from rest to rest.
+
+        Raises:
+            BackendError: a layer's numbers can leave the 32 bits in which it is computed.
+        """
+        for index, layer in enumerate(chain.layers):
+            largest = largest_input if index == 0 else 1
+            require_exact(layer, f"step by step: layer {index}", largest, steps, _EXACT_BITS, "run whole samples instead")
+        return cls([_neurons(layer) for layer in chain.layers], graded=True)
+
+    def rest(self) -> None:
+        """Go back to rest: no current, no voltage, no spike, and no input to come."""
+        for state in (self.u, self.v, self._words, self._values):
+            state[:] = 0
+
     @property
     def channels(self) -> int:
         """Number of input channels."""
@@ -159,6 +186,13 @@ class _Runs(NamedTuple):
     start: Integers
     length: Integers
     weight: Integers
+
+
+def _neurons(layer: Layer) -> Neurons:
+    recurrent = None if layer.weight_rec is None else Synapses(layer.weight_rec)
+    bias = np.zeros(layer.size, np.int64) if layer.bias is None else layer.bias << FRACTION_BITS
+    threshold = layer.threshold << FRACTION_BITS
+    return Neurons(Synapses(layer.weight), recurrent, layer.current_decay, layer.voltage_decay, threshold, bias)
 
 
 def _row(place: slice, layer: Neurons) -> list[int]:

@@ -15,7 +15,6 @@ Lava declares the LIF's input ``a`` as 16 bit and does not cut it: its channels 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -204,53 +203,6 @@ def run_chain(chain: Chain, injected: NDArray[np.generic]) -> Iterator[LayerRun]
         run = run_layer(layer, source, keep_voltages=index == len(chain.layers) - 1)
         yield run
         source = run.spikes
-
-
-class Stepwise:
-    """One sample on a chain, step by step from rest: what :func:`run_chain` computes of a sample that is there as a whole.
-
-    Args:
-        chain: the network.
-
-    Attributes:
-        voltage: int64 [neurons of the last layer], after the last step.
-    """
-
-    def __init__(self, chain: Chain) -> None:
-        self._layers = chain.layers
-        # By source, so that the rows of those that fired add up to what their spikes cause.
-        self._weights = [np.ascontiguousarray(layer.weight.T) for layer in chain.layers]
-        self._recurrent = [
-            None if layer.weight_rec is None else np.ascontiguousarray(layer.weight_rec.T) for layer in chain.layers
-        ]
-        self._states = [(np.zeros(layer.size, np.int64), np.zeros(layer.size, np.int64)) for layer in chain.layers]
-        self._sent = [np.zeros(size, np.int64) for size in (chain.input_size, *(layer.size for layer in chain.layers))]
-        self.voltage = self._states[-1][1]
-
-    def step(self, injected: NDArray[np.integer[Any]]) -> None:
-        """Go on by one step.
-
-        Args:
-            injected: non-negative integers [input channels]; as in a whole sample they act at the next step.
-        """
-        sent = [injected.astype(np.int64)]
-        for index, layer in enumerate(self._layers):
-            a = _caused(self._weights[index], self._sent[index])
-            recurrent = self._recurrent[index]
-            if recurrent is not None:
-                a += _caused(recurrent, self._sent[index + 1])
-            u, v, fired = _layer_step(layer, *self._states[index], a)
-            self._states[index] = u, v
-            sent.append(fired.astype(np.int64))
-        self._sent = sent
-        self.voltage = self._states[-1][1]
-
-
-def _caused(weight: Integers, sent: Integers) -> Integers:
-    """What messages [sources] cause through weights [sources, targets], int64 [targets]; only sources that sent are looked at."""
-    active = np.flatnonzero(sent)
-    result: Integers = sent[active] @ weight[active]
-    return result
 
 
 def settle_steps(voltage_decay: int) -> int:

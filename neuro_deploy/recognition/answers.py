@@ -55,14 +55,23 @@ class Rule:
     layers: int
     threshold: float
 
-    def answers(self, files: Sequence[str], voltages: NDArray[np.int64]) -> list[Answer]:
+    def shares(self, voltages: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The confidence in each word, [samples, steps, words]; see :func:`neuro_deploy.recognition.decisions.scores`.
+
+        Args:
+            voltages: int64 [samples, steps, classes].
+        """
+        return scores(voltages[..., self.chosen], self.logit)
+
+    def answers(self, files: Sequence[str], voltages: NDArray[np.int64], first: NDArray[np.int64]) -> list[Answer]:
         """Decide.
 
         Args:
             files: names of the samples.
-            voltages: int64 [samples, steps, classes], see :func:`neuro_deploy.recognition.decisions.readouts`.
+            voltages: int64 [samples, T, classes], see :func:`neuro_deploy.recognition.decisions.readouts`.
+            first: int64 [samples], step of the first frame with sound, 1 to T; before it nothing is decided.
         """
-        found = decide(scores(voltages[..., self.chosen], self.logit), self.threshold)
+        found = decide(self.shares(voltages), self.threshold, first)
         rows = zip(files, found.classes.tolist(), found.scores.tolist(), found.steps.tolist(), strict=True)
         return [Answer(file, self.words[index], score, step, step + self.layers) for file, index, score, step in rows]
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from neuro_deploy.ir.chain import Chain
 from neuro_deploy.ir.semantics import run_layer
@@ -65,16 +65,34 @@ def scores(voltages: NDArray[np.int64], logit: int) -> NDArray[np.float64]:
     return result
 
 
-def decide(confidence: NDArray[np.float64], threshold: float) -> Decisions:
-    """Decide at the first step at which a class has the confidence asked for, or else at the last one.
+def enough(confidence: ArrayLike, step: ArrayLike, first: ArrayLike, last: int, threshold: float) -> NDArray[np.bool_]:
+    """Whether a sample is decided after a step: the one rule, for samples that are there as a whole and for a stream.
+
+    Nothing is decided before the first frame with sound; from there on the confidence decides, or else the last step.
+
+    Args:
+        confidence: in the likeliest class after the step; the other arguments are broadcast with it.
+        step: 1 to T.
+        first: step of the first frame with sound, see :func:`neuro_deploy.audio.front_end.first_sound`.
+        last: T.
+        threshold: between 0 and 1; above 1 every sample is heard to its end.
+    """
+    step = np.asarray(step)
+    decided: NDArray[np.bool_] = (step >= np.asarray(first)) & ((np.asarray(confidence) >= threshold) | (step == last))
+    return decided
+
+
+def decide(confidence: NDArray[np.float64], threshold: float, first: NDArray[np.int64] | None = None) -> Decisions:
+    """Decide each sample at the first step at which that is :func:`enough`.
 
     Args:
         confidence: [samples, T, classes], see :func:`scores`.
         threshold: between 0 and 1; above 1 every sample is heard to its end.
+        first: int64 [samples], step of the first frame with sound, 1 to T; 1 where the data are no recordings.
     """
-    enough = confidence.max(axis=2) >= threshold
-    enough[:, -1] = True
-    steps = enough.argmax(axis=1)
+    last = confidence.shape[1]
+    begin = np.ones(len(confidence), np.int64) if first is None else first
+    steps = enough(confidence.max(axis=2), np.arange(1, last + 1), begin[:, None], last, threshold).argmax(axis=1)
     samples = np.arange(len(steps))
     classes = confidence[samples, steps].argmax(axis=1)
     return Decisions(classes, confidence[samples, steps, classes], steps + 1)

@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from neuro_deploy.audio.recordings import file_frames
+from neuro_deploy.audio.recordings import Clip, read_clip
 from neuro_deploy.backends import Backend
 from neuro_deploy.errors import InputError
 from neuro_deploy.ir.inputs import encode
@@ -24,6 +23,9 @@ TOGETHER = 64
 
 Refuse = Callable[[InputError], None]
 """Told of a recording that cannot be used; the others go on."""
+
+Remark = Callable[[str], None]
+"""Told in a line what whoever reads a recording's answer should know of it."""
 
 
 def recordings(paths: Sequence[Path], refuse: Refuse) -> Iterator[Path]:
@@ -48,7 +50,13 @@ def _recording(path: Path) -> bool:
 
 
 def recognise(
-    network: Network, backend: Backend, front_end: FrontEndSpec, rule: Rule, files: Iterable[Path], refuse: Refuse
+    network: Network,
+    backend: Backend,
+    front_end: FrontEndSpec,
+    rule: Rule,
+    files: Iterable[Path],
+    refuse: Refuse,
+    remark: Remark = lambda line: None,
 ) -> Iterator[Answer]:
     """Recognise recordings, each from its beginning.
 
@@ -59,22 +67,28 @@ def recognise(
         rule: how it decides.
         files: recordings.
         refuse: told of those that cannot be used.
+        remark: told what of the others is not recognised.
 
     Raises:
         BackendError: the backend cannot run.
     """
-    readable = _read(files, front_end, refuse)
+    readable = _read(files, front_end, refuse, remark)
     while together := list(itertools.islice(readable, TOGETHER)):
-        names, frames = zip(*together, strict=True)
-        encoded = encode(np.stack(frames), network.manifest.input)
+        names, clips = zip(*together, strict=True)
+        encoded = encode(np.stack([clip.frames for clip in clips]), network.manifest.input)
+        first = np.array([clip.first_sound for clip in clips])
         trace = backend.run(network, encoded)
-        yield from rule.answers(names, readouts(network.chain, trace, network.manifest.steps))
+        yield from rule.answers(names, readouts(network.chain, trace, network.manifest.steps), first)
 
 
-def _read(files: Iterable[Path], front_end: FrontEndSpec, refuse: Refuse) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """Names and frames [T, bins] of the files that can be read."""
+def _read(files: Iterable[Path], front_end: FrontEndSpec, refuse: Refuse, remark: Remark) -> Iterator[tuple[str, Clip]]:
+    """The files that can be read, by name."""
     for file in files:
         try:
-            yield str(file), file_frames(file, front_end, strict=True)
+            clip = read_clip(file, front_end)
         except InputError as error:
             refuse(error)
+            continue
+        for line in clip.remarks:
+            remark(f"{file}: {line}")
+        yield str(file), clip

@@ -5,20 +5,24 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neuro_deploy.audio.containers import LOOK, container
 from neuro_deploy.audio.front_end import FrontEnd
 from neuro_deploy.audio.recordings import require_sound
-from neuro_deploy.errors import InputError
+from neuro_deploy.errors import BackendError, InputError, NeuroDeployError
 from neuro_deploy.ir.inputs import encode, inject
 from neuro_deploy.ir.manifest import FrontEndSpec
 from neuro_deploy.ir.network import Network
-from neuro_deploy.ir.semantics import Stepwise
 from neuro_deploy.recognition import STREAM
 from neuro_deploy.recognition.answers import Answer, Rule
+from neuro_deploy.recognition.decisions import enough
+
+if TYPE_CHECKING:
+    from neuro_deploy.engine.stepper import Stepper
 
 _BYTES = 2
 """Of a sample: signed, little-endian."""
@@ -27,19 +31,21 @@ _FULL_SCALE = np.float32(1 << 15)
 
 
 class Listener:
-    """Hears one sample on the chip, from rest, frame by frame.
+    """Recognises one sample on the chip, from rest, frame by frame.
 
     Args:
         network: what runs.
+        chip: a stepper of its chain.
         rule: how it decides.
 
     Attributes:
         answer: as soon as there is one.
     """
 
-    def __init__(self, network: Network, rule: Rule) -> None:
+    def __init__(self, network: Network, chip: "Stepper", rule: Rule) -> None:
         self._manifest, self._rule = network.manifest, rule
-        self._chip, self._steps = Stepwise(network.chain), 0
+        self._chip, self._steps = chip, 0
+        chip.rest()
         self._first_sound: int | None = None
         self._frames: deque[NDArray[np.int32]] = deque(maxlen=network.manifest.input.frames)
         self.answer: Answer | None = None
@@ -61,14 +67,18 @@ class Listener:
                 self._step(silence)
 
     def _step(self, injected: NDArray[np.int32]) -> None:
-        self._chip.step(injected)
         self._steps += 1
-        step, place = self._steps - self._manifest.latency, self._manifest.readout
-        if self.answer is not None or self._first_sound is None or step < self._first_sound:
+        self._chip.advance(self._steps)
+        self._chip.receive(injected)
+        step, last = self._steps - self._manifest.latency, self._manifest.steps
+        if self.answer is not None or self._first_sound is None or step < 1:
             return
-        (answer,) = self._rule.answers([STREAM], self._chip.voltage[None, None, place.start : place.stop])
-        if answer.score >= self._rule.threshold or step == self._manifest.steps:
-            self.answer = replace(answer, step=step, latency=self._steps)
+        place = self._manifest.readout
+        voltages = self._chip.v[self._chip.layers[-1]][place.start : place.stop].astype(np.int64)
+        shares = self._rule.shares(voltages[None, None])[0, 0]
+        best = int(shares.argmax())
+        if enough(shares[best], step, self._first_sound, last, self._rule.threshold):
+            self.answer = Answer(STREAM, self._rule.words[best], float(shares[best]), step, self._steps)
 
 
 def listen(network: Network, front_end: FrontEndSpec, rule: Rule, sound: BinaryIO, rate: int | None = None) -> Iterator[Answer]:
@@ -82,13 +92,14 @@ def listen(network: Network, front_end: FrontEndSpec, rule: Rule, sound: BinaryI
         rate: of them in a second; the front end's if not given.
 
     Raises:
-        InputError: there is no sound in it, or it ends within a sample.
+        InputError: it is a file, there is no sound in it, or it ends within a sample.
+        BackendError: the network cannot be run step by step.
     """
-    rate = rate or front_end.rate
+    rate, samples, chip = rate or front_end.rate, _Samples(sound), _chip(network)
     answered, first = False, FrontEnd(front_end, rate)
     for number in itertools.count():
-        ear, listener, decided = FrontEnd(front_end, rate) if number else first, Listener(network, rule), False
-        for frames in _frames(ear, sound, rate):
+        ear, listener, decided = FrontEnd(front_end, rate) if number else first, Listener(network, chip, rule), False
+        for frames in _frames(ear, samples, rate):
             if listener.answer is None:
                 listener.hear(frames, ear.first_sound)
             if listener.answer is not None and not decided and _sounds(ear, rate):
@@ -100,10 +111,64 @@ def listen(network: Network, front_end: FrontEndSpec, rule: Rule, sound: BinaryI
         require_sound(first, Path(STREAM), rate)
 
 
-def _frames(ear: FrontEnd, sound: BinaryIO, rate: int) -> Iterator[NDArray[np.float32]]:
+def _chip(network: Network) -> "Stepper":
+    """The network at rest, compiled; one is enough for all samples."""
+    manifest = network.manifest
+    try:
+        from neuro_deploy.engine.stepper import Stepper
+
+        chip = Stepper.of(network.chain, 2**manifest.input.message_bits - 1, manifest.steps + manifest.latency)
+        chip.compile()
+    except NeuroDeployError:
+        raise
+    except Exception as error:  # a compiler can fail in any way
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise BackendError(
+            f"{STREAM}: the engine cannot be compiled here ({reason}): recognise recordings in files, on the integer backend"
+        ) from error
+    return chip
+
+
+class _Samples:
+    """The samples of a stream.
+
+    Args:
+        sound: the stream, of which as much is read as tells a file from raw samples.
+
+    Raises:
+        InputError: it is a file.
+    """
+
+    def __init__(self, sound: BinaryIO) -> None:
+        self._head, self._sound = sound.read(LOOK), sound
+        kind = container(self._head)
+        if kind:
+            raise InputError(
+                f"{STREAM}: what comes is {kind}, not raw samples: give 16-bit signed little-endian samples of one channel, "
+                "or a recording by its name or as /dev/stdin"
+            )
+
+    def take(self, count: int) -> NDArray[np.float32]:
+        """The next samples, full scale at 1; fewer than that many at the end of the stream.
+
+        Raises:
+            InputError: it ends within a sample.
+        """
+        size = count * _BYTES
+        content, self._head = self._head[:size], self._head[size:]
+        if len(content) < size:
+            content += self._sound.read(size - len(content))
+        if len(content) % _BYTES:
+            raise InputError(
+                f"{STREAM}: the stream ends within a sample: give 16-bit signed little-endian samples of one channel"
+            )
+        return np.frombuffer(content, "<i2").astype(np.float32) / _FULL_SCALE
+
+
+def _frames(ear: FrontEnd, samples: _Samples, rate: int) -> Iterator[NDArray[np.float32]]:
     """The frames of the next sample as they are complete; where the stream ends, silence follows."""
     hop, length = max(1, ear.spec.hop * rate // ear.spec.rate), _length(ear.spec, rate)
-    while ear.samples < length and len(piece := _read(sound, min(hop, length - ear.samples))):
+    while ear.samples < length and len(piece := samples.take(min(hop, length - ear.samples))):
         yield ear.accept(piece)
     if ear.samples:
         yield ear.finish()
@@ -111,13 +176,6 @@ def _frames(ear: FrontEnd, sound: BinaryIO, rate: int) -> Iterator[NDArray[np.fl
 
 def _length(spec: FrontEndSpec, rate: int) -> int:
     return round(spec.seconds * rate)
-
-
-def _read(sound: BinaryIO, samples: int) -> NDArray[np.float32]:
-    content = sound.read(samples * _BYTES)
-    if len(content) % _BYTES:
-        raise InputError(f"{STREAM}: the stream ends within a sample: give 16-bit signed little-endian samples of one channel")
-    return np.frombuffer(content, "<i2").astype(np.float32) / _FULL_SCALE
 
 
 def _sounds(ear: FrontEnd, rate: int) -> bool:

@@ -60,3 +60,12 @@ def test_a_decision_is_the_first_that_is_sure_enough(threshold: float) -> None:
         assert found.steps[sample] == step + 1
         assert found.classes[sample] == list(steps[step]).index(max(steps[step]))
         assert found.scores[sample] == max(steps[step])
+
+
+def test_nothing_is_decided_before_the_first_step_with_sound() -> None:
+    confidence = np.random.default_rng(1).dirichlet(np.ones(3), (50, 7))
+    first = np.arange(50) % 7 + 1
+    found = decide(confidence, 0.6, first)
+    for sample, steps in enumerate(confidence):
+        sure = [step for step in range(first[sample], 8) if max(steps[step - 1]) >= 0.6]
+        assert found.steps[sample] == (sure[0] if sure else 7)

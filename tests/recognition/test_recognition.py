@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from neuro_deploy.audio.recordings import file_frames
 from neuro_deploy.backends.integer import IntegerBackend
-from neuro_deploy.errors import ConfigError, InputError
+from neuro_deploy.engine.stepper import Stepper
+from neuro_deploy.errors import BackendError, ConfigError, InputError
 from neuro_deploy.ir.graph import INPUT, Graph
 from neuro_deploy.ir.inputs import encode, inject
 from neuro_deploy.ir.manifest import FrontEndSpec
 from neuro_deploy.ir.network import Network
-from neuro_deploy.ir.semantics import Stepwise, run_chain
+from neuro_deploy.ir.semantics import run_chain
 from neuro_deploy.lowering import lower
 from neuro_deploy.netx import load_network, save_network
 from neuro_deploy.recognition.answers import Rule, rule
@@ -77,11 +78,22 @@ def test_a_chain_step_by_step_is_the_chain() -> None:
     injected = rng.integers(0, 8, (1, 30, chain.input_size)).astype(np.int64)
     *_, last = run_chain(chain, injected)
     assert last.voltages is not None
-    stepwise = Stepwise(chain)
-    for step in range(30):
-        stepwise.step(injected[0, step])
-        assert np.array_equal(stepwise.voltage, last.voltages[0, step])
+    stepper = Stepper.of(chain, 7, 30)
+    for _ in range(2):  # from rest, then from rest again
+        stepper.rest()
+        for step in range(30):
+            stepper.advance(step + 1)
+            stepper.receive(injected[0, step])
+            assert np.array_equal(stepper.v[stepper.layers[-1]], last.voltages[0, step])
     assert np.unique(last.voltages).size > 5
+
+
+def test_numbers_beyond_32_bits_are_refused_step_by_step() -> None:
+    chain = lower(nets.tiny())
+    with pytest.raises(
+        BackendError, match=r"step by step: layer 0: the synaptic current can reach \d+, .* exact below 2\*\*29"
+    ):
+        Stepper.of(chain, 2**24, 30)
 
 
 @pytest.mark.parametrize("threshold", [None, 0.5, 0.9])
@@ -132,6 +144,8 @@ def test_nothing_is_decided_before_there_is_sound(tmp_path: Path, silent: float)
     (answer,) = listen(network, SPEC, rules, io.BytesIO(sound.tobytes()))
     assert (answer.word, answer.step) == expected(network, rules, tmp_path / "late.wav", first)
     assert answer.latency == answer.step + network.manifest.latency
+    (found,) = recognise(network, IntegerBackend(), SPEC, rules, [tmp_path / "late.wav"], refuse)
+    assert found == replace(answer, file=str(tmp_path / "late.wav"))
 
 
 def test_sound_after_the_last_frame_is_not_heard(tmp_path: Path) -> None:
@@ -199,3 +213,46 @@ def test_an_error_in_a_stream_leaves_a_closed_list(
     assert [answer["start"] for answer in json.loads(output.out)] == [SPEC.seconds * index for index in range(whole)]
     assert output.err.startswith("error: -: the stream ends within a sample")
     assert output.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "MP3"])
+def test_a_file_on_a_stream_is_refused(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    network, file = hearing(tmp_path), io.BytesIO()
+    soundfile.write(file, noise(SPEC.seconds, 0), SPEC.rate, format=kind)
+    file.seek(0)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(file))
+    assert commands.run("classify", tmp_path / "net.net", "-", "--json") == 2
+    output = capfd.readouterr()
+    assert json.loads(output.out) == []
+    assert output.err.startswith(f"error: -: what comes is {kind}, not raw samples: give ")
+    assert output.err.count("\n") == 1
+    assert network.manifest.classes
+
+
+def test_what_is_not_recognised_is_said_and_a_bad_file_ends_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    hearing(tmp_path)
+    nan = np.full(4000, np.nan, np.float32)
+    sounds = {"first": noise(SPEC.seconds, 0), "long": noise(3, 0), "nan": nan, "last": noise(SPEC.seconds, 1)}
+    for name, sound in sounds.items():
+        soundfile.write(tmp_path / f"{name}.wav", sound / 32768, SPEC.rate, subtype="FLOAT")
+    files = [tmp_path / f"{name}.wav" for name in sounds]
+    assert commands.run("classify", tmp_path / "net.net", *files, "--json") == 2
+    output = capfd.readouterr()
+    assert [Path(answer["file"]).stem for answer in json.loads(output.out)] == ["first", "long", "last"]
+    said = output.err.splitlines()
+    assert (
+        said[0]
+        == f"note: {files[1]}: only its first 0.4 s are recognised, and there is sound after them: cut it into such pieces"
+    )
+    assert said[1:] == [f"error: {files[2]}: sample 0 is not a finite number: repair the recording"]
+
+
+def test_a_stream_where_nothing_compiles_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: Stepper) -> None:
+        raise OSError("no such compiler")
+
+    monkeypatch.setattr(Stepper, "compile", fails)
+    with pytest.raises(BackendError, match=r"-: the engine cannot be compiled here \(OSError: no such compiler\): recognise"):
+        next(listen(hearing(tmp_path), SPEC, rule(hearing(tmp_path)), io.BytesIO(noise(1, 0).tobytes())))
