@@ -13,13 +13,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from neuro_deploy.errors import DatasetError
 
 _log = logging.getLogger(__name__)
 
 Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
 _Kind = Literal["folder", "file", "other"]
 
 VALIDATION_LIST, TESTING_LIST = "validation_list.txt", "testing_list.txt"

@@ -3,9 +3,10 @@
 import numpy as np
 import torch
 from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 
 from neuro_deploy.training.data import load_data
-from neuro_deploy.training.data.digits import random_affine
+from neuro_deploy.training.data.affine import random_affine
 from neuro_deploy.training.data_settings import DigitsData
 
 DIGITS = DigitsData(name="digits")
@@ -27,6 +28,17 @@ def test_the_split_is_fixed_stratified_and_whole() -> None:
 
 
 EXPECTED_TEST_LABELS = [7, 6, 3, 7, 7, 3, 2, 8, 9, 3, 2, 6]
+
+
+def test_the_digits_and_their_splits_are_those_of_scikit_learn() -> None:
+    images, labels = load_digits(return_X_y=True)
+    rows, test = train_test_split(np.arange(len(labels)), test_size=360, stratify=labels, random_state=0)
+    train, validation = train_test_split(rows, test_size=0.1, stratify=labels[rows], random_state=0)
+    data = load_data(DIGITS)
+    for split, chosen in ((data.train, train), (data.validation, validation), (data.test, test)):
+        assert (split.samples.dtype, split.labels.dtype) == (np.float32, np.int64)
+        assert np.array_equal(split.samples[:, :, 0], images[chosen])
+        assert np.array_equal(split.labels, labels[chosen])
 
 
 def test_the_test_split_does_not_depend_on_the_other_settings() -> None:

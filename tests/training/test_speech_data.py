@@ -1,7 +1,6 @@
 """Recordings as training data: their splits, their kept frames, their variations, and the whole way to a checked chain."""
 
 import sys
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ from neuro_deploy.lowering import lower
 from neuro_deploy.netx import load_network, save_network
 from neuro_deploy.training.checkpoint import Checkpoint
 from neuro_deploy.training.config import Config, TrainSettings, load, parse
-from neuro_deploy.training.data import load_data, recordings
+from neuro_deploy.training.data import load_data
 from neuro_deploy.training.data.augmentation import add_background, augmentation, equalise, mask, mix, resize, shift
 from neuro_deploy.training.data_settings import AugmentSettings, SpeechCommandsData, SpokenDigitsData
 from neuro_deploy.training.deploy import Evaluator, describe, to_graph
@@ -63,36 +62,6 @@ def test_a_folder_becomes_three_splits_of_frames(folder: Path) -> None:
     assert load_data(settings(folder, words=("low", "high"))).classes == ("low", "high")
 
 
-def test_frames_are_computed_once_for_each_front_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = load_data(settings(folder))
-    with monkeypatch.context() as patch:
-        patch.setattr(recordings, "file_frames", None)
-        again = load_data(settings(folder))
-    assert np.array_equal(first.train.samples, again.train.samples)
-    other = load_data(settings(folder, front_end=SPEC.model_copy(update={"bins": 5})))
-    assert other.channels == 5
-    (folder / "low" / "00000000_nohash_0.wav").write_bytes(wav(tone(50, 0.1)))
-    assert not np.array_equal(load_data(settings(folder)).train.samples, first.train.samples)
-
-
-def test_frames_are_watched_where_they_are_computed(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    watched: list[int] = []
-
-    def watch(frames: Iterable[np.ndarray], total: int) -> Iterator[np.ndarray]:
-        for frame in frames:
-            assert frame.shape == (SPEC.steps, 8)
-            watched.append(total)
-            yield frame
-
-    data = load_data(settings(folder), watch)
-    assert watched == [12] * 12 + [3] * 6
-    again = load_data(settings(folder), watch)
-    assert len(watched) == 18, "the second time there is nothing to compute"
-    assert np.array_equal(data.test.samples, again.test.samples)
-    load_data(settings(folder, front_end=SPEC.model_copy(update={"bins": 5})))
-    assert capfd.readouterr() == ("", ""), "nothing is shown unless somebody watches"
-
-
 @pytest.mark.parametrize("terminal", [False, True])
 def test_the_command_line_shows_how_far_frames_are(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, terminal: bool
@@ -117,7 +86,7 @@ def test_what_is_missing_or_damaged_is_named(folder: Path) -> None:
         load_data(settings(folder, words=("low", "loud")))
     (folder / "low" / "00000002_nohash_0.wav").write_bytes(b"text")
     with pytest.raises(InputError, match=r"low/00000002_nohash_0.wav: not a recording"):
-        load_data(settings(folder))
+        _ = load_data(settings(folder)).train
     (folder / "testing_list.txt").write_text("")
     (folder / "low" / "00000002_nohash_0.wav").write_bytes(wav(tone(50)))
     with pytest.raises(DatasetError, match="no clips for the test split"):

@@ -2,14 +2,19 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-Augment = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
+from neuro_deploy.datasets import layouts
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+Augment: TypeAlias = "Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]"
 """Maps a batch of training samples [samples, steps, channels] and labels int64 [samples] to a random variation of it.
 
 Labels of samples that were mixed are shares float32 [samples, classes].
@@ -38,28 +43,38 @@ class Split:
 
 @dataclass(frozen=True)
 class Data:
-    """A task's data.
+    """A task's data. A split is read when it is first asked for, and so is the augmentation, which needs torch.
 
     Attributes:
-        train: to learn from.
-        validation: to choose the best epoch by.
-        test: to report once.
         classes: their names.
-        augment: see :data:`Augment`.
+        steps: T, of a sample.
+        channels: of a step.
+        read: reads a split.
+        variations: makes the augmentation.
     """
 
-    train: Split
-    validation: Split
-    test: Split
     classes: tuple[str, ...]
-    augment: Augment
+    steps: int
+    channels: int
+    read: Callable[[layouts.Split], Split]
+    variations: Callable[[], Augment]
 
-    @property
-    def steps(self) -> int:
-        """T, steps of a sample."""
-        return int(self.test.samples.shape[1])
+    @cached_property
+    def train(self) -> Split:
+        """To learn from."""
+        return self.read("train")
 
-    @property
-    def channels(self) -> int:
-        """Channels of a step."""
-        return int(self.test.samples.shape[2])
+    @cached_property
+    def validation(self) -> Split:
+        """To choose the best epoch by."""
+        return self.read("validation")
+
+    @cached_property
+    def test(self) -> Split:
+        """To report once."""
+        return self.read("test")
+
+    @cached_property
+    def augment(self) -> Augment:
+        """See :data:`Augment`."""
+        return self.variations()

@@ -2,25 +2,29 @@
 
 import hashlib
 import json
+import logging
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
-from joblib import Parallel, delayed
+from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
+from pydantic import Field
 
 from neuro_deploy.audio.recordings import file_frames
 from neuro_deploy.datasets import layouts
 from neuro_deploy.datasets.layouts import Clip
-from neuro_deploy.datasets.store import data_root
-from neuro_deploy.errors import DatasetError
+from neuro_deploy.errors import DatasetError, OutputError
 from neuro_deploy.files import write_atomically
 from neuro_deploy.ir.manifest import FrontEndSpec
-from neuro_deploy.training.data.augmentation import augmentation
-from neuro_deploy.training.data.common import Data, Split, Watch, unwatched
-from neuro_deploy.training.data_settings import RecordedData
+from neuro_deploy.training.data.common import Augment, Data, Split, Watch
+from neuro_deploy.training.data.settings import DataSet, Strict
+
+_log = logging.getLogger(__name__)
 
 CACHE = ".frames"
 """Folder in the data root."""
@@ -30,6 +34,77 @@ ORDER_SEED = 0
 
 ALONE = 1000
 """As many clips are done sooner by one process than others are started."""
+
+
+class AugmentSettings(Strict):
+    """Random variations of training recordings, see :mod:`neuro_deploy.training.data.augmentation`; 0 switches one off.
+
+    Attributes:
+        shift: steps that a recording is moved by, either way.
+        stretch: largest share by which the speed of a recording changes, either way.
+        warp: the same of its mel bands, as with a longer or shorter vocal tract.
+        loudness: largest change of a recording's loudness, either way, in the frames' unit, the natural logarithm of a power.
+        equaliser: largest change of a mel band, either way, in the same unit, as by another microphone; neighbours change alike.
+        background: probability that a steady noise is added, 0 to 30 decibels below the recording's mean power.
+        noise: largest amplitude of uniform noise on the frames, in their unit.
+        mask_frames: largest number of steps that are replaced by the recording's mean.
+        mask_bins: the same of mel bands.
+        mixup: probability that another recording is mixed in.
+    """
+
+    shift: int = Field(default=0, ge=0)
+    stretch: float = Field(default=0.0, ge=0, le=0.5)
+    warp: float = Field(default=0.0, ge=0, le=0.5)
+    loudness: float = Field(default=0.0, ge=0, le=10)
+    equaliser: float = Field(default=0.0, ge=0, le=10)
+    background: float = Field(default=0.0, ge=0, le=1)
+    noise: float = Field(default=0.0, ge=0)
+    mask_frames: int = Field(default=0, ge=0)
+    mask_bins: int = Field(default=0, ge=0)
+    mixup: float = Field(default=0.0, ge=0, le=1)
+
+
+class RecordedData(DataSet):
+    """Recordings, their front end and their augmentation."""
+
+    front_end: FrontEndSpec = FrontEndSpec()
+    augment: AugmentSettings = AugmentSettings()
+
+    @abstractmethod
+    def collection(self) -> "Collection":
+        """The recordings that the settings choose.
+
+        Raises:
+            DatasetError: they are missing or damaged.
+        """
+
+    def load(self, watch: Watch) -> Data:
+        """The frames of all clips.
+
+        Raises:
+            DatasetError: the data set is missing or damaged, or a split is empty; where a split is read, also:
+            InputError: a clip is damaged.
+        """
+        collection = self.collection()
+        for name in layouts.SPLITS:
+            collection.split(name)
+        classes, spec = collection.classes, self.front_end
+
+        def read(name: layouts.Split) -> Split:
+            chosen = collection.split(name)
+            labels = np.array([classes.index(clip.word) for clip in chosen], np.int64)
+            return Split(_frames(chosen, spec, watch), labels)
+
+        def variations() -> Augment:
+            from neuro_deploy.training.data.augmentation import augmentation
+
+            return augmentation(self.augment, len(classes))
+
+        return Data(classes, spec.steps, spec.bins, read, variations)
+
+    def clips(self, split: layouts.Split) -> list[Clip]:
+        """The recordings behind the samples of a split, in the samples' order."""
+        return self.collection().split(split)
 
 
 @dataclass(frozen=True)
@@ -61,47 +136,70 @@ class Collection:
         return [chosen[index] for index in np.random.default_rng(ORDER_SEED).permutation(len(chosen))]
 
 
-def recorded(collection: Collection, settings: RecordedData, watch: Watch = unwatched) -> Data:
-    """The frames of all clips.
+def _frames(clips: Sequence[Clip], spec: FrontEndSpec, watch: Watch) -> NDArray[np.float32]:
+    """[clips, T, bins]; from the cache in the data root, read as far as it is used."""
+    from neuro_deploy.datasets.store import data_root
 
-    Args:
-        collection: the clips.
-        settings: of the front end and the augmentation.
-        watch: shows how far the frames of a split are.
+    path = data_root() / CACHE / f"{_key(clips, spec)}.npy"
+    shape = len(clips), spec.steps, spec.bins
+    kept = _kept(path, shape)
+    if kept is not None:
+        return kept
+    frames = _computed(clips, spec, watch)
+    try:
+        write_atomically(path, lambda file: np.save(file, frames))
+    except OutputError as error:
+        _log.warning("frames are not kept, and computed again the next time: %s", error)
+        return frames
+    # Mapped as in later runs, so that a process needs no more memory the first time. What is kept may be gone already.
+    kept = _kept(path, shape)
+    return frames if kept is None else kept
+
+
+def _kept(path: Path, shape: tuple[int, int, int]) -> NDArray[np.float32] | None:
+    """Frames that were kept; None if there are none, or only damaged ones."""
+    try:
+        # Copy on write: torch takes no arrays that it must not write to.
+        kept: NDArray[np.float32] = open_memmap(path, mode="c")  # type: ignore[no-untyped-call]
+    except (OSError, ValueError, SyntaxError, TokenError):  # the last two are of a damaged header
+        return None
+    return kept if kept.shape == shape and kept.dtype == np.float32 else None
+
+
+def _computed(clips: Sequence[Clip], spec: FrontEndSpec, watch: Watch) -> NDArray[np.float32]:
+    from joblib import Parallel, delayed
+
+    work = (delayed(file_frames)(clip.path, spec) for clip in clips)
+    found = Parallel(n_jobs=1 if len(clips) < ALONE else -1, batch_size=64, return_as="generator")(work)
+    return np.stack(list(watch(found, len(clips))))
+
+
+def _key(clips: Sequence[Clip], spec: FrontEndSpec) -> str:
+    """Names everything that the frames depend on.
 
     Raises:
-        DatasetError: a split is empty.
-        InputError: a clip is damaged.
-        OutputError: the frames cannot be kept.
+        DatasetError: a clip is gone.
     """
-    classes = collection.classes
-
-    def split(name: layouts.Split) -> Split:
-        chosen = collection.split(name)
-        labels = np.array([classes.index(clip.word) for clip in chosen], np.int64)
-        return Split(_frames(chosen, collection.folder, settings.front_end, watch), labels)
-
-    return Data(split("train"), split("validation"), split("test"), classes, augmentation(settings.augment, len(classes)))
-
-
-def _frames(clips: Sequence[Clip], folder: Path, spec: FrontEndSpec, watch: Watch) -> NDArray[np.float32]:
-    """[clips, T, bins]; from the cache in the data root, read as far as it is used."""
-    path = data_root() / CACHE / f"{folder.name}-{_key(clips, folder, spec)}.npy"
-    if not path.is_file():
-        work = (delayed(file_frames)(clip.path, spec) for clip in clips)
-        found = Parallel(n_jobs=1 if len(clips) < ALONE else -1, batch_size=64, return_as="generator")(work)
-        frames = np.stack(list(watch(found, len(clips))))
-        write_atomically(path, lambda file: np.save(file, frames))
-    # Copy on write: torch takes no arrays that it must not write to.
-    kept: NDArray[np.float32] = np.load(path, mmap_mode="c")
-    return kept
-
-
-def _key(clips: Sequence[Clip], folder: Path, spec: FrontEndSpec) -> str:
-    """Names everything that the frames depend on."""
     about = {
         "front_end": spec.model_dump(),
-        "clips": [(clip.path.relative_to(folder).as_posix(), clip.path.stat().st_size) for clip in clips],
-        "versions": [version(name) for name in ("kaldi-native-fbank", "soxr", "soundfile")],
+        "clips": [_state(clip.path) for clip in clips],
+        "versions": [_version(name) for name in ("kaldi-native-fbank", "soxr", "soundfile")],
     }
-    return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # frames that are kept are read all the same, and others are refused with advice
+        return None
+
+
+def _state(path: Path) -> tuple[str, int, int, int]:
+    """Another one whenever a file's content is another one: a program may set the time of a change, but not that of a file's state."""
+    try:
+        real = path.resolve()
+        found = real.stat()
+    except (OSError, RuntimeError) as error:  # links in a circle are a RuntimeError
+        raise DatasetError(f"{path}: cannot be read: {getattr(error, 'strerror', error)}: fetch the data set again") from error
+    return str(real), found.st_size, found.st_mtime_ns, found.st_ctime_ns

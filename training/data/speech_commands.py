@@ -1,19 +1,28 @@
 """Speech Commands, and any folder in its layout."""
 
 from pathlib import Path
+from typing import Literal
 
 from neuro_deploy.datasets import layouts
-from neuro_deploy.datasets.catalogue import read_catalogue
-from neuro_deploy.datasets.store import data_root, require
-from neuro_deploy.training.data.recordings import Collection
-from neuro_deploy.training.data_settings import SpeechCommandsData
+from neuro_deploy.training.data.recordings import Collection, RecordedData
 
 
-def speech_commands(settings: SpeechCommandsData) -> Collection:
-    """The words of the settings, split by the folder's lists.
+class SpeechCommandsData(RecordedData):
+    """Speech Commands, or a folder in its layout.
 
-    Raises:
-        DatasetError: the folder is missing, or has no clips of a word.
+    Attributes:
+        folder: a data set of ``neuro-deploy data list``, or the path of a folder.
+        words: those to tell apart; all of the folder if none are given.
     """
-    folder = require(settings.folder, data_root()) if settings.folder in read_catalogue() else Path(settings.folder)
-    return Collection(folder, layouts.speech_commands(folder, settings.words))
+
+    name: Literal["speech_commands"]
+    folder: str = "speech_commands"
+    words: tuple[str, ...] = ()
+
+    def collection(self) -> Collection:
+        """The words of the settings, split by the folder's lists."""
+        from neuro_deploy.datasets.catalogue import read_catalogue
+        from neuro_deploy.datasets.store import data_root, require
+
+        folder = require(self.folder, data_root()) if self.folder in read_catalogue() else Path(self.folder)
+        return Collection(folder, layouts.speech_commands(folder, self.words))

@@ -1,16 +1,24 @@
 """The Free Spoken Digit Dataset."""
 
+from typing import Literal
+
 from neuro_deploy.datasets import layouts
-from neuro_deploy.datasets.store import data_root, require
-from neuro_deploy.training.data.recordings import Collection
-from neuro_deploy.training.data_settings import SpokenDigitsData
+from neuro_deploy.training.data.recordings import Collection, RecordedData
 
 
-def spoken_digits(settings: SpokenDigitsData) -> Collection:
-    """Ten digits; the official test split, or one speaker who is not heard in training.
+class SpokenDigitsData(RecordedData):
+    """The Free Spoken Digit Dataset.
 
-    Raises:
-        DatasetError: the data set is missing, or has no such speaker.
+    Attributes:
+        test_speaker: who alone is tested, and not heard in training; the official split if not given.
     """
-    folder = require("free_spoken_digits", data_root())
-    return Collection(folder, layouts.spoken_digits(folder, settings.test_speaker))
+
+    name: Literal["spoken_digits"]
+    test_speaker: str | None = None
+
+    def collection(self) -> Collection:
+        """Ten digits; the official test split, or one speaker who is not heard in training."""
+        from neuro_deploy.datasets.store import data_root, require
+
+        folder = require("free_spoken_digits", data_root())
+        return Collection(folder, layouts.spoken_digits(folder, self.test_speaker))

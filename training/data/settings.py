@@ -1,0 +1,45 @@
+"""What the settings of all data sets have in common."""
+
+import sys
+from abc import abstractmethod
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
+
+from neuro_deploy.datasets import layouts
+from neuro_deploy.training.data.common import Data, Watch
+
+
+class Strict(BaseModel):
+    """Settings: an unknown key is refused, nothing changes later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A setting that is not given is not written either, so a new one leaves the files of older configurations as they are."""
+        # Interned as an attribute's name is: a checkpoint's bytes depend on which strings are one object.
+        return {sys.intern(key): value for key, value in serialise(self).items() if value is not None}
+
+
+class DataSet(Strict):
+    """A data set and how it is split; a subclass has a ``name`` of its own, by which configurations call it."""
+
+    @abstractmethod
+    def load(self, watch: Watch) -> Data:
+        """The samples; deterministic.
+
+        Args:
+            watch: shows how far the frames of recordings are, which take minutes when they are first computed.
+
+        Raises:
+            DatasetError: it is missing or damaged.
+        """
+
+    def clips(self, split: layouts.Split) -> list[layouts.Clip]:
+        """The recordings behind the samples of a split, in the samples' order; none where the data are no recordings.
+
+        Raises:
+            DatasetError: the data set is missing or damaged.
+        """
+        return []
