@@ -33,7 +33,8 @@ def encode(samples: ArrayLike, spec: InputSpec) -> NDArray[np.int32]:
         raise InputError(
             f"sample {where[0]} has {values[tuple(where)]} at step {where[1]}, channel {where[2]}: only finite values"
         )
-    encoded = np.rint((values - spec.offset) * spec.scale)
+    with np.errstate(over="ignore"):  # infinite is outside, too
+        encoded = np.rint((values - spec.offset) * spec.scale)
     limit = 2**spec.message_bits - 1
     if spec.clip:
         encoded = encoded.clip(0, limit)

@@ -1,9 +1,10 @@
 """The manifest beside a NetX file: what the file's neurons mean, how to feed it and where to read it."""
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from neuro_deploy.ir.chain import Segment
 
@@ -12,6 +13,20 @@ FORMAT_VERSION: Final = 2
 
 READABLE = 1, FORMAT_VERSION
 """Versions that are read: 1 has no front end and never clips."""
+
+STEPS_MAX: Final = 1 << 20
+"""Steps of a sample: a quarter of an hour of frames a millisecond apart."""
+
+WIDTH_MAX: Final = 1 << 16
+"""Channels of a frame, and classes."""
+
+WINDOWED_MAX: Final = 1 << 26
+"""Samples in all windows of a recording together; a front end filters some ten million a second."""
+
+LARGEST: Final = 1e12
+"""Magnitude of a number that is multiplied with others: so no product leaves a double's range."""
+
+Name = Annotated[str, Field(min_length=1, max_length=255)]
 
 
 class _Strict(BaseModel):
@@ -26,12 +41,12 @@ class InputSpec(_Strict):
     (``frames`` of them, zeros before the start) and 1 on ``constant_channel`` for exactly the T steps of the sample.
     """
 
-    channels: int = Field(ge=1)
-    frames: int = Field(ge=1)
+    channels: int = Field(ge=1, le=WIDTH_MAX)
+    frames: int = Field(ge=1, le=STEPS_MAX)
     constant_channel: int = Field(ge=1)
     message_bits: int = Field(ge=1, le=24)
-    scale: float = Field(gt=0)
-    offset: float
+    scale: float = Field(ge=1 / LARGEST, le=LARGEST)
+    offset: float = Field(ge=-LARGEST, le=LARGEST)
     clip: bool = False
 
 
@@ -81,7 +96,29 @@ class FrontEndSpec(_Strict):
             )
         if self.steps < 1:
             raise ValueError(f"{self.seconds:g} s is shorter than a window of {self.window_ms:g} ms")
+        if self.steps * self.window > WINDOWED_MAX:
+            raise ValueError(
+                f"{self.steps:,} windows of {self.window:,} samples, at most {WINDOWED_MAX:,} in all: raise hop_ms"
+            )
+        if self.window < 2 or not self._every_band_has_a_frequency():
+            raise ValueError(
+                f"a window of {self.window} samples does not tell {self.bins} bands from {self.low_hz:g} to {self.high_hz:g} Hz "
+                "apart: raise window_ms, or take fewer bins"
+            )
         return self
+
+    def _every_band_has_a_frequency(self) -> bool:
+        """Whether in each triangle there is a frequency of the window's transform, as Kaldi (``mel-computations.cc``) demands.
+
+        The transform has a power of two of samples; a triangle ends at the middles of its neighbours, all equally far apart in mel.
+        """
+        samples = 1 << (self.window - 1).bit_length()
+        frequencies = np.arange(samples // 2) * (self.rate / samples)
+        places = 1127.0 * np.log1p(frequencies / 700.0)
+        low, high = 1127.0 * np.log1p(np.array([self.low_hz, self.high_hz]) / 700.0)
+        ends = np.linspace(low, high, self.bins + 2)
+        first, beyond = np.searchsorted(places, ends[:-2], "right"), np.searchsorted(places, ends[2:], "left")
+        return bool((first < beyond).all())
 
 
 class LayerSpec(_Strict):
@@ -107,8 +144,8 @@ class ReadoutSpec(_Strict):
     layer: int = Field(ge=0)
     start: int = Field(ge=0)
     stop: int = Field(ge=1)
-    scale: int = Field(ge=1)
-    logit: int | None = Field(default=None, ge=1)
+    scale: int = Field(ge=1, le=1 << 24)
+    logit: int | None = Field(default=None, ge=1, le=1 << 53)
 
 
 class Hashes(_Strict):
@@ -137,17 +174,24 @@ class Manifest(_Strict):
     """
 
     format_version: Literal[1, 2] = FORMAT_VERSION
-    config: str
+    config: Name = Field(pattern=r"^[^./\\\x00-\x1f][^/\\\x00-\x1f]*$")  # a folder of runs is named by it
     settings: dict[str, Any]
-    classes: tuple[str, ...] = Field(min_length=1)
+    classes: tuple[Name, ...] = Field(min_length=1, max_length=WIDTH_MAX)
     front_end: FrontEndSpec | None = None
     input: InputSpec
-    steps: int = Field(ge=1)
+    steps: int = Field(ge=1, le=STEPS_MAX)
     latency: int = Field(ge=1)
     gap: int = Field(ge=0)
     layers: tuple[LayerSpec, ...] = Field(min_length=1)
     readout: ReadoutSpec
     sha256: Hashes | None = None
+
+    @field_validator("classes")
+    @classmethod
+    def _distinct(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(classes)) < len(classes):
+            raise ValueError("two classes have one name")
+        return classes
 
 
 @dataclass(frozen=True)

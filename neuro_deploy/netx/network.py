@@ -3,17 +3,22 @@
 import hashlib
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 from pydantic import ValidationError
 
 from neuro_deploy.errors import ModelFileError
-from neuro_deploy.files import Content, sha256, write_all_atomically
+from neuro_deploy.files import Content, read_limited, remedy, sha256, write_all_atomically
 from neuro_deploy.ir.chain import Chain
 from neuro_deploy.ir.manifest import READABLE, Hashes, Manifest
 from neuro_deploy.ir.network import NetFile, Network
 from neuro_deploy.loihi import rules
-from neuro_deploy.netx.reading import read
+from neuro_deploy.netx.agreement import require_agreement
+from neuro_deploy.netx.reading import parse, read_content
 from neuro_deploy.netx.writing import image
+
+LARGEST = 1 << 24
+"""Bytes of a manifest."""
 
 
 def content(network: Network) -> bytes:
@@ -82,17 +87,24 @@ def load_network(net: Path) -> Network:
     Raises:
         ModelFileError: a file is missing or damaged, or they do not fit each other.
     """
-    chain = read(net)
+    content = read_content(net)
     path = _beside(net, ".json")
-    manifest, found = _read_manifest(path), net.read_bytes()
+    manifest = _read_manifest(path)
     if manifest.sha256 is None:
         raise ModelFileError(f"{path}: sha256 is missing: a manifest in a file names its NetX file by it; export it again")
-    if hashlib.sha256(found).hexdigest() != manifest.sha256.net:
-        raise ModelFileError(f"{net}: SHA-256 differs from sha256.net in {path}: the two are not of the same export")
-    _compare(chain, manifest, path)
+    if hashlib.sha256(content).hexdigest() != manifest.sha256.net:  # before HDF5 sees it: of damaged files it makes anything
+        raise ModelFileError(
+            f"{net}: SHA-256 differs from sha256.net in {path}: damaged, or the two are not of the same export; copy or export it again"
+        )
+
+    def fail(message: str) -> NoReturn:
+        raise ModelFileError(f"{path}: {message}; export it again")
+
+    chain = parse(content, net)
+    require_agreement(chain, manifest, fail)
     layers = tuple(replace(layer, segments=spec.populations) for layer, spec in zip(chain.layers, manifest.layers, strict=True))
     chain = Chain(manifest.input.frames, manifest.input.channels, layers, manifest.gap)
-    return Network(chain, manifest, NetFile(net, found, chain), _beside(net, ".pt"))
+    return Network(chain, manifest, NetFile(net, content, chain), _beside(net, ".pt"))
 
 
 def _beside(net: Path, suffix: str) -> Path:
@@ -101,9 +113,10 @@ def _beside(net: Path, suffix: str) -> Path:
 
 def _read_manifest(path: Path) -> Manifest:
     try:
-        text = path.read_bytes()
+        text = read_limited(path, LARGEST)
     except OSError as error:
-        raise ModelFileError(f"{path}: {error.strerror}; the manifest must stand beside its NetX file") from error
+        advice = remedy(error, "the manifest must stand beside its NetX file")
+        raise ModelFileError(f"{path}: {error.strerror}; {advice}") from error
     try:
         return Manifest.model_validate_json(text)
     except ValidationError as error:
@@ -120,39 +133,3 @@ def _read_manifest(path: Path) -> Manifest:
         more = error.error_count() - 1
         also = f" (and {more} more)" if more else ""
         raise ModelFileError(f"{path}: {place}{first['msg'][0].lower()}{first['msg'][1:]}{also}; export it again") from error
-
-
-def _compare(chain: Chain, manifest: Manifest, path: Path) -> None:
-    """Refuse a manifest that speaks of other layers than the file has."""
-
-    def fail(message: str) -> None:
-        raise ModelFileError(f"{path}: {message}; export it again")
-
-    if not len(chain.layers) == len(manifest.layers) == manifest.latency:
-        fail(f"{len(manifest.layers)} layers and latency {manifest.latency}, the NetX file has {len(chain.layers)} layers")
-    inputs = manifest.input.frames * manifest.input.channels + 1
-    if chain.input_size != inputs or manifest.input.constant_channel != inputs - 1:
-        fail(
-            f"input of {manifest.input.frames} frames x {manifest.input.channels} channels and constant channel "
-            f"{manifest.input.constant_channel}, the NetX file reads {chain.input_size} channels, the last one constant"
-        )
-    for index, (layer, spec) in enumerate(zip(chain.layers, manifest.layers, strict=True)):
-        if (spec.index, spec.size, spec.kind) != (index, layer.size, layer.kind):
-            fail(
-                f"layer {spec.index} is {spec.kind} [{spec.size}], the NetX file's layer {index} is {layer.kind} [{layer.size}]"
-            )
-        end = 0
-        for segment in spec.populations:
-            if segment.start != end or segment.stop <= segment.start:
-                fail(f"layer {index}: {segment.name} covers {segment.start}..{segment.stop}, the one before ends at {end}")
-            end = segment.stop
-        if end != layer.size:
-            fail(f"layer {index}: the populations cover {end} of {layer.size} neurons")
-    readout = manifest.readout
-    classes = len(manifest.classes)
-    if (
-        readout.layer != len(chain.layers) - 1
-        or readout.stop > chain.layers[-1].size
-        or readout.stop - readout.start != classes
-    ):
-        fail(f"read-out layer {readout.layer}, neurons {readout.start}..{readout.stop}, for {classes} classes: does not fit")

@@ -113,11 +113,20 @@ def fill(part: str, number: float) -> Callable[[dict[str, Any]], None]:
 
 Damage = Callable[[], object]
 
+
+def another_file() -> None:
+    NET.write_text("not HDF5\n")
+    change_manifest("sha256", "net", hashlib.sha256(NET.read_bytes()).hexdigest())
+
+
 NETWORKS: dict[str, tuple[Damage, tuple[str, ...]]] = {
     "no file": (NET.unlink, (MODEL, "no such file")),
-    "a text file": (lambda: NET.write_text("not HDF5\n"), (MODEL, "not a whole HDF5 file", "export or copy it again")),
-    "an empty file": (lambda: NET.write_bytes(b""), (MODEL, "not a whole HDF5 file")),
-    "half a file": (lambda: cut(NET, 0.5), (MODEL, "not a whole HDF5 file")),
+    "a text file": (lambda: NET.write_text("not HDF5\n"), (MODEL, "damaged, or", "copy or export it again")),
+    "an empty file": (lambda: NET.write_bytes(b""), (MODEL, "damaged, or")),
+    "half a file": (lambda: cut(NET, 0.5), (MODEL, "damaged, or")),
+    "a text file with a manifest that fits": (another_file, (MODEL, "not a whole HDF5 file", "export or copy it again")),
+    "a pipe": (lambda: (NET.unlink(), os.mkfifo(NET)), (MODEL, "not a file but a pipe", "name a NetX file")),
+    "a manifest that is a pipe": (lambda: (MANIFEST.unlink(), os.mkfifo(MANIFEST)), (str(MANIFEST), "not a file but a pipe")),
     "a changed byte": (lambda: change_net_byte(), (MODEL,)),
     "a weight of 300": (
         lambda: change_net("layer/4/weight", np.full((19, 37), 300)),
@@ -137,13 +146,13 @@ NETWORKS: dict[str, tuple[Damage, tuple[str, ...]]] = {
         (str(MANIFEST), "unknown key model.colour"),
     ),
     "an impossible setting": (lambda: change_manifest("settings", "model", "channels", 0), ("model.channels = 0", "1")),
-    "an impossible scale": (lambda: change_manifest("input", "scale", 0), ("input.scale is 0", "greater than 0")),
+    "an impossible scale": (lambda: change_manifest("input", "scale", 0), ("input.scale is 0", "greater than or equal to 0.0")),
     "a scale that is infinite": (lambda: MANIFEST.write_text(infinite_scale()), ("input.scale", "finite")),
     "another hash": (lambda: change_manifest("sha256", "net", "0" * 64), (MODEL, "SHA-256", "not of the same export")),
     "another number of layers": (lambda: change_manifest("latency", 3), ("latency 3", "12 layers")),
     "other steps": (lambda: change_manifest("steps", 65), ("64 steps", "exported for 65")),
     "an encoder that is too small": (lambda: change_manifest("input", "message_bits", 3), ("sample 0", "0 to 7")),
-    "a gap without an end": (lambda: change_manifest("gap", 10**13), ("out of memory",)),
+    "a gap without an end": (lambda: change_manifest("gap", 10**13), ("gap is 10000000000000 silent steps", "export it again")),
     "no checkpoint": (CHECKPOINT.unlink, (str(CHECKPOINT), "no such file", "export again")),
     "half a checkpoint": (lambda: cut(CHECKPOINT, 0.5), (str(CHECKPOINT), "SHA-256")),
     "a checkpoint of another architecture": (
