@@ -27,6 +27,7 @@ SECTIONS = {
     "training": "benchmarks.training_step",
     "lava": "benchmarks.lava_steps",
     "backends": "benchmarks.backends",
+    "stream": "benchmarks.stream",
     "emulators": "benchmarks.emulators",
     "scaling": "benchmarks.scaling",
     "roofline": "benchmarks.roofline",

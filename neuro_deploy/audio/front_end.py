@@ -25,10 +25,12 @@ def first_sound(frames: NDArray[np.float32]) -> NDArray[np.int64]:
         frames: [samples, T, bins].
 
     Returns:
-        int64 [samples], their steps, 1 to T; 0 where there is only silence.
+        int64 [samples], their steps, 1 to T; T where there is only silence.
     """
     loud = _sounding(frames)
-    return np.where(loud.any(axis=1), loud.argmax(axis=1) + 1, 0)
+    loud[:, -1] = True
+    steps: NDArray[np.int64] = loud.argmax(axis=1) + 1
+    return steps
 
 
 def _sounding(frames: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -41,6 +41,7 @@ def stream(
 def _measure(workbench: Workbench, backend: str, limit: int | None) -> "Streaming":
     import numpy as np
 
+    from neuro_deploy.audio.front_end import first_sound
     from neuro_deploy.ir.inputs import fingerprint
     from neuro_deploy.netx import digest
     from neuro_deploy.recognition import anytime
@@ -53,6 +54,7 @@ def _measure(workbench: Workbench, backend: str, limit: int | None) -> "Streamin
     samples, labels = data
     voltages = anytime.hear(network, workbench.backend(backend), samples)
     steps = network.manifest.steps
+    first = None if network.manifest.front_end is None else first_sound(samples)
     return anytime.Streaming(
         config=network.manifest.config,
         net_sha256=digest(network),
@@ -63,7 +65,7 @@ def _measure(workbench: Workbench, backend: str, limit: int | None) -> "Streamin
         steps=steps,
         all_steps=anytime.over_fractions(voltages, labels, np.full(number, steps)),
         own_sound=None if own is None else anytime.over_fractions(voltages, labels, own),
-        exits=anytime.over_thresholds(voltages, labels, logit),
+        exits=anytime.over_thresholds(voltages, labels, logit, first),
     )
 
 

@@ -130,7 +130,11 @@ def over_fractions(voltages: NDArray[np.int64], labels: NDArray[np.int64], lengt
 
 
 def over_thresholds(
-    voltages: NDArray[np.int64], labels: NDArray[np.int64], logit: int, thresholds: Sequence[float] = THRESHOLDS
+    voltages: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    logit: int,
+    first: NDArray[np.int64] | None = None,
+    thresholds: Sequence[float] = THRESHOLDS,
 ) -> tuple[Exit, ...]:
     """Accuracy and steps of early answers for each threshold, and without one.
 
@@ -138,12 +142,13 @@ def over_thresholds(
         voltages: int64 [samples, T, classes].
         labels: int64 [samples].
         logit: voltage of a logit of 1.
+        first: int64 [samples], see :func:`neuro_deploy.recognition.decisions.decide`.
         thresholds: confidences, see :func:`neuro_deploy.recognition.decisions.scores`.
     """
     confidence, whole = scores(voltages, logit), voltages.shape[1]
     found = []
     for threshold in (*thresholds, None):
-        decided = decide(confidence, NEVER if threshold is None else threshold)
+        decided = decide(confidence, NEVER if threshold is None else threshold, first)
         accuracy, steps = float((decided.classes == labels).mean()), float(decided.steps.mean())
         found.append(Exit(threshold, accuracy, steps, steps / whole, float((decided.steps < whole).mean())))
     return tuple(found)

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,13 @@ _BYTES = 2
 """Of a sample: signed, little-endian."""
 
 _FULL_SCALE = np.float32(1 << 15)
+
+
+class Sound(Protocol):
+    """What a stream comes from: a binary file, or anything that is read in the same way."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, fewer at the end alone."""
 
 
 class Listener:
@@ -81,7 +88,7 @@ class Listener:
             self.answer = Answer(STREAM, self._rule.words[best], float(shares[best]), step, self._steps)
 
 
-def listen(network: Network, front_end: FrontEndSpec, rule: Rule, sound: BinaryIO, rate: int | None = None) -> Iterator[Answer]:
+def listen(network: Network, front_end: FrontEndSpec, rule: Rule, sound: Sound, rate: int | None = None) -> Iterator[Answer]:
     """Recognise a stream, one sample after another, each as soon as it is decided; what holds no sound is passed over.
 
     Args:
@@ -139,7 +146,7 @@ class _Samples:
         InputError: it is a file.
     """
 
-    def __init__(self, sound: BinaryIO) -> None:
+    def __init__(self, sound: Sound) -> None:
         self._head, self._sound = sound.read(LOOK), sound
         kind = container(self._head)
         if kind:

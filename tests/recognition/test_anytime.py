@@ -10,6 +10,7 @@ from archives import commands as words
 from archives import tone, wav
 from commands import inside, run
 
+from neuro_deploy.audio.front_end import first_sound
 from neuro_deploy.audio.recordings import covered_steps, file_frames
 from neuro_deploy.backends.integer import IntegerBackend
 from neuro_deploy.errors import InputError
@@ -70,10 +71,14 @@ def test_a_fraction_of_a_recording_is_of_its_own_length() -> None:
 def test_a_confidence_ends_each_sample_where_it_is_reached() -> None:
     voltages, labels = by_hand()
     logit = 10  # a voltage of 10 a step is a logit of 1 a step: shares of 0.73, 0.88, 0.953, 0.982 ...
-    early, sure, whole = over_thresholds(voltages, labels, logit, (0.7, 0.96))
+    early, sure, whole = over_thresholds(voltages, labels, logit, thresholds=(0.7, 0.96))
     assert (early.threshold, early.accuracy, early.steps, early.early) == (0.7, 0.25, 1.0, 1.0)
     assert (sure.threshold, sure.accuracy, sure.steps, sure.share) == (0.96, 0.5, 4.0, 0.4)
     assert (whole.threshold, whole.accuracy, whole.steps, whole.share, whole.early) == (None, 1.0, 10.0, 1.0, 0.0)
+    waited, _ = over_thresholds(voltages, labels, logit, np.array([1, 2, 8, 10]), thresholds=(0.7,))
+    assert (waited.accuracy, waited.steps, waited.early) == (0.75, (1 + 2 + 8 + 10) / 4, 0.75), (
+        "nothing is decided before a sound"
+    )
 
 
 def test_the_shipped_network_hears_what_shorter_samples_say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -190,6 +195,8 @@ def test_recordings_are_also_measured_without_their_padding(
     own = np.array([covered_steps(clip.path, SPEC) for clip in load_clips(recorded, "test")[:8]])
     assert values["own_sound"] == [vars(point) for point in over_fractions(voltages, test.labels[:8], own)]
     assert values["own_sound"] != values["all_steps"]
+    exits = over_thresholds(voltages, test.labels[:8], network.manifest.readout.logit or 0, first_sound(test.samples[:8]))
+    assert values["exits"] == [vars(point) for point in exits]
     assert values["own_sound"][-1]["steps"] == own.mean() < SPEC.steps
     assert "of the recording" in capsys.readouterr().out
 

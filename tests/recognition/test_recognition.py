@@ -1,7 +1,9 @@
 """Recognition in files and in streams, against whole samples on the chain and against each other."""
 
 import io
+import itertools
 import json
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -256,3 +258,15 @@ def test_a_stream_where_nothing_compiles_is_refused(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(Stepper, "compile", fails)
     with pytest.raises(BackendError, match=r"-: the engine cannot be compiled here \(OSError: no such compiler\): recognise"):
         next(listen(hearing(tmp_path), SPEC, rule(hearing(tmp_path)), io.BytesIO(noise(1, 0).tobytes())))
+
+
+def test_a_stream_without_end_takes_no_more_memory(tmp_path: Path) -> None:
+    network, sound = hearing(tmp_path), io.BytesIO(noise(120 * SPEC.seconds, 0).tobytes())
+    answers = listen(network, SPEC, rule(network, 0.5), sound)
+    list(itertools.islice(answers, 20))  # compiles
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in answers) >= 95
+        assert tracemalloc.get_traced_memory()[0] < 100_000
+    finally:
+        tracemalloc.stop()
