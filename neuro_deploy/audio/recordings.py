@@ -62,8 +62,7 @@ def recording(path: Path) -> "Iterator[soundfile.SoundFile]":
     import soundfile
 
     try:
-        # By number: libsndfile's wrapper would take a name for the format.
-        with os.fdopen(os.open(path, os.O_RDONLY), "rb") as stream, soundfile.SoundFile(_seekable(stream, path)) as file:
+        with _opened(path) as source, soundfile.SoundFile(source) as file:
             if not LOWEST_RATE <= file.samplerate <= HIGHEST_RATE:
                 raise InputError(
                     f"{path}: its header says {file.samplerate} samples a second, {LOWEST_RATE} to {HIGHEST_RATE} are possible: "
@@ -77,6 +76,57 @@ def recording(path: Path) -> "Iterator[soundfile.SoundFile]":
         ) from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+class _Source:
+    """Bytes for libsndfile, whose wrapper prints what goes wrong in here as a traceback, and reads on."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._failure: OSError | None = None
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place, or stay where a damaged header names none."""
+        with suppress(OSError, ValueError, OverflowError):
+            self._stream.seek(offset, whence)
+        return self._stream.tell()
+
+    def tell(self) -> int:
+        """The place."""
+        return self._stream.tell()
+
+    def read(self, size: int) -> bytes:
+        """The next bytes; none where they cannot be read."""
+        try:
+            return self._stream.read(size)
+        except OSError as error:
+            self._failure = error
+            return b""
+
+    def require_readable(self) -> None:
+        """Raise what reading failed with.
+
+        Raises:
+            OSError: that.
+        """
+        if self._failure is not None:
+            raise self._failure
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[_Source]:
+    """The bytes of a recording.
+
+    Raises:
+        InputError: there are none.
+        OSError: they cannot be read.
+    """
+    with path.open("rb") as stream:
+        source = _Source(_seekable(stream, path))
+        try:
+            yield source
+        finally:
+            source.require_readable()
 
 
 def _seekable(stream: BinaryIO, path: Path) -> BinaryIO:

@@ -1,5 +1,6 @@
 """Recordings become frames: those of Kaldi's formulas, the same however they are cut, whatever the file."""
 
+import errno
 import io
 import json
 import os
@@ -373,3 +374,44 @@ BEGINNINGS = {
 @pytest.mark.parametrize("kind", BEGINNINGS)
 def test_other_files_are_told_from_raw_samples(kind: str) -> None:
     assert container(BEGINNINGS[kind][:LOOK]) == kind
+
+
+@pytest.mark.parametrize("offset", [0, 5000])
+def test_a_failing_disk_is_no_damaged_recording(
+    tmp_path: Path, offset: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class Failing(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if self.tell() + (size or 0) > len(content) - 30_000 + offset:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return super().read(size)
+
+    content = wav(noise(16_000))
+    path = save(tmp_path, content)
+    monkeypatch.setattr("neuro_deploy.audio.recordings._seekable", lambda stream, path: Failing(content))
+    with pytest.raises(InputError, match=r"a\.wav: cannot be read: Input/output error"):
+        read_clip(path, SPEC)
+    assert capfd.readouterr().err == ""
+
+
+def test_mutated_recordings_are_read_or_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Each by a few bytes, most of them in its header: frames, or one line, and nothing else is printed."""
+    rng, found = np.random.default_rng(0), []
+    for kind, subtype in (("WAV", "PCM_16"), ("WAV", "FLOAT"), ("AIFF", "PCM_16"), ("CAF", "PCM_16"), ("FLAC", "PCM_16")):
+        buffer = io.BytesIO()
+        soundfile.write(buffer, noise(8000), 16_000, format=kind, subtype=subtype)
+        for _ in range(40):
+            content = bytearray(buffer.getvalue())
+            begin, size = int(rng.integers(64)), int(rng.integers(1, 5))
+            content[begin : begin + size] = rng.choice([b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", rng.bytes(4)])[
+                :size
+            ]
+            path = save(tmp_path, bytes(content))
+            try:
+                assert read_clip(path, SPEC).frames.shape == (SPEC.steps, SPEC.bins)
+                found.append("")
+            except InputError as error:
+                found.append(str(error))
+    assert all(message.startswith(f"{path}: ") and "\n" not in message for message in found if message)
+    assert 0.2 < found.count("") / len(found) < 0.8
+    assert capfd.readouterr().err == ""
