@@ -92,7 +92,7 @@ def test_who_uses_a_missing_package_is_told(monkeypatch: pytest.MonkeyPatch, pac
         ("train digits", "train"),
         ("export digits", "train"),
         ("sweep digits --set train.rate=0.1", "train"),
-        ("evaluate netx_models/digits.pt", "train"),
+        ("evaluate netx_models/digits.npz", "train"),
         ("report digits", "report"),
         ("stream netx_models/digits.net", "report"),
         ("classify netx_models/speech_commands_12.net no.wav", "audio"),

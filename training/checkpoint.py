@@ -1,19 +1,44 @@
 """Checkpoints: a trained network's weights with the configuration that made them."""
 
 import io
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from neuro_deploy.errors import ConfigError, ModelFileError
-from neuro_deploy.training.config import Config, parse
+from neuro_deploy.files import read_limited, remedy
+from neuro_deploy.ir.manifest import STEPS_MAX, WIDTH_MAX, Classes
+from neuro_deploy.training.archive import pack, unpack
+from neuro_deploy.training.config import Config, checked
+from neuro_deploy.training.data_settings import Strict
 from neuro_deploy.training.models.network import Network
-from neuro_deploy.training.models.registry import build_model
+from neuro_deploy.training.models.registry import build_model, shapes
 
-CHECKPOINT_FORMAT = 1
+CHECKPOINT_FORMAT = 2
+"""1 is that of older ``.pt`` files, which hold the same in a pickle."""
+
+LARGEST = 1 << 28
+"""Bytes of a checkpoint."""
+
+PICKLE = ".pt"
+"""What torch saves is a pickle, a program that makes the values."""
+
+
+class _About(Strict):
+    """What a checkpoint says beside its weights; held to the limits of a configuration and of a manifest."""
+
+    config: Config
+    classes: Classes
+    channels: int = Field(ge=1, le=WIDTH_MAX)
+    steps: int = Field(ge=1, le=STEPS_MAX)
+    epoch: int = Field(ge=0, le=1 << 30)
+    accuracy: float = Field(ge=0, le=1)
 
 
 @dataclass(frozen=True)
@@ -60,21 +85,18 @@ class Checkpoint:
 
     def to_bytes(self) -> bytes:
         """The content of a checkpoint file; equal checkpoints give equal bytes."""
-        buffer = io.BytesIO()
-        torch.save(
+        return pack(
             {
                 "format": CHECKPOINT_FORMAT,
-                "config": self.config.model_dump(),
-                "classes": list(self.classes),
+                "config": self.config.model_dump(mode="json"),
+                "classes": self.classes,
                 "channels": self.channels,
                 "steps": self.steps,
-                "weights": self.weights,
                 "epoch": self.epoch,
                 "accuracy": self.accuracy,
-            },
-            buffer,
+                "weights": self.weights,
+            }
         )
-        return buffer.getvalue()
 
 
 def read(path: Path) -> Checkpoint:
@@ -82,29 +104,80 @@ def read(path: Path) -> Checkpoint:
 
     Raises:
         ModelFileError: missing, damaged, another format, or weights of another architecture.
+        ConfigError: its settings are none, or describe a network that is too large.
     """
-    values = load_dict(path)
-    if values.get("format") != CHECKPOINT_FORMAT:
-        raise ModelFileError(
-            f"{path}: checkpoint format {values.get('format')!r}, this version reads {CHECKPOINT_FORMAT}: train again"
-        )
+    values, expected = (_unpickled(path), 1) if path.suffix == PICKLE else (load_dict(path), CHECKPOINT_FORMAT)
+    if values.get("format") != expected:
+        raise ModelFileError(f"{path}: checkpoint format {values.get('format')!r}, this version reads {expected}: train again")
+    weights = values.get("weights")
+    if not isinstance(weights, Mapping) or not all(isinstance(value, Tensor) for value in weights.values()):
+        raise ModelFileError(f"{path}: the checkpoint has no weights: train again")
+    about = checked(_About, {key: values[key] for key in values if key not in ("format", "weights")}, f"in {path}")
+    checkpoint = Checkpoint(
+        about.config,
+        about.classes,
+        about.channels,
+        about.steps,
+        {str(key): value for key, value in weights.items()},
+        about.epoch,
+        about.accuracy,
+    )
+    _require_fitting(checkpoint, path)
+    return checkpoint
+
+
+def load_dict(path: Path, limit: int = LARGEST) -> dict[str, Any]:
+    """The values in an archive, see :mod:`neuro_deploy.training.archive`.
+
+    Args:
+        path: of the archive.
+        limit: bytes that it may have.
+
+    Raises:
+        ModelFileError: missing or damaged.
+    """
+    content = _content(path, limit)
     try:
-        checkpoint = Checkpoint(
-            config=parse(values["config"], f"in {path}"),
-            classes=tuple(str(name) for name in values["classes"]),
-            channels=int(values["channels"]),
-            steps=int(values["steps"]),
-            weights={str(key): torch.as_tensor(value) for key, value in values["weights"].items()},
-            epoch=int(values["epoch"]),
-            accuracy=float(values["accuracy"]),
-        )
-    except ConfigError:
-        raise
-    except KeyError as error:
-        raise ModelFileError(f"{path}: the checkpoint has no {error}: train again") from error
-    except (TypeError, ValueError, AttributeError, RuntimeError) as error:
-        raise ModelFileError(f"{path}: the checkpoint holds something else than it should ({error}): train again") from error
-    expected = {key: tuple(value.shape) for key, value in _shapes(checkpoint).items()}
+        return unpack(content)
+    except ValueError as error:
+        raise ModelFileError(f"{path}: not a checkpoint, or damaged ({error}): train again") from error
+
+
+def _unpickled(path: Path) -> dict[str, Any]:
+    """The values in a file that torch saved; who names such a file is told what it is."""
+    content = _content(path, LARGEST)
+    print(
+        f"{path}: a {PICKLE} file can run the code of whoever made it, also with this version of torch (CVE-2025-32434): it is read "
+        "because you name it; export or train again for a checkpoint that cannot (.npz)",
+        file=sys.stderr,
+    )
+    try:
+        values = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged pickle raises anything
+        raise ModelFileError(f"{path}: not a checkpoint, or damaged: train again") from error
+    if not isinstance(values, dict):
+        raise ModelFileError(f"{path}: not a checkpoint: train again")
+    return values
+
+
+def _content(path: Path, limit: int) -> bytes:
+    try:
+        return read_limited(path, limit)
+    except FileNotFoundError as error:
+        older = path.with_suffix(PICKLE)
+        hint = f"; {older} is of an older version, name it to have it read" if older != path and older.is_file() else ""
+        raise ModelFileError(f"{path}: no such file: train first{hint}") from error
+    except OSError as error:
+        advice = remedy(error, "name a checkpoint (.npz)")
+        raise ModelFileError(f"{path}: cannot read ({error.strerror}): {advice}") from error
+
+
+def _require_fitting(checkpoint: Checkpoint, path: Path) -> None:
+    """Refuse weights of another architecture, and such as no training leaves."""
+    try:
+        expected = shapes(checkpoint.config, checkpoint.channels, len(checkpoint.classes))
+    except ConfigError as error:
+        raise ModelFileError(f"{path}: {error}") from error
     found = {key: tuple(value.shape) for key, value in checkpoint.weights.items()}
     wrong = [key for key in sorted(expected.keys() | found.keys()) if expected.get(key) != found.get(key)]
     if wrong:
@@ -121,30 +194,3 @@ def read(path: Path) -> Checkpoint:
     negative = [key for key, value in checkpoint.weights.items() if key.endswith("running_var") and (value < 0).any()]
     if negative:
         raise ModelFileError(f"{path}: {negative[0]} has a negative variance: train again")
-    return checkpoint
-
-
-def load_dict(path: Path) -> dict[str, Any]:
-    """The dictionary in a file that torch saved, without running any code from it.
-
-    Raises:
-        ModelFileError: missing or damaged.
-    """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise ModelFileError(f"{path}: no such file: train first") from error
-    except OSError as error:
-        raise ModelFileError(f"{path}: cannot read ({error.strerror}): name a checkpoint (.pt)") from error
-    try:
-        values = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged pickle raises anything
-        raise ModelFileError(f"{path}: not a checkpoint, or truncated: train again") from error
-    if not isinstance(values, dict):
-        raise ModelFileError(f"{path}: not a checkpoint: train again")
-    return values
-
-
-def _shapes(checkpoint: Checkpoint) -> dict[str, Tensor]:
-    with torch.device("cpu"):
-        return build_model(checkpoint.config, checkpoint.channels, len(checkpoint.classes)).state_dict()

@@ -1,14 +1,28 @@
 """Configurations: one TOML file a task, read into typed, checked, immutable settings."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from neuro_deploy.errors import ConfigError
 from neuro_deploy.files import parse_toml
-from neuro_deploy.ir.manifest import FrontEndSpec
+from neuro_deploy.ir.manifest import LARGEST, FrontEndSpec
 from neuro_deploy.training.data_settings import DataSettings, RecordedData, Strict
+
+EPOCHS_MAX = 1_000_000
+"""Epochs of a training."""
+
+MEMORY_MAX = 1 << 24
+"""Numbers of the memories' impulse responses."""
+
+MENTIONED = 8
+"""Wrong settings that a message names."""
+
+SHOWN = 100
+"""Characters of a value or a key in a message."""
+
+_Checked = TypeVar("_Checked", bound=BaseModel)
 
 CONFIGS = Path(__file__).parent / "configs"
 """Folder of the configurations that come with the project."""
@@ -18,8 +32,8 @@ class EncoderSettings(Strict):
     """The encoder: ``round((x - offset) * scale)``, which must fit into ``bits`` bits; frames of recordings are clipped to them."""
 
     bits: int = Field(ge=1, le=16)
-    scale: float = Field(default=1.0, gt=0)
-    offset: float = 0.0
+    scale: float = Field(default=1.0, ge=1 / LARGEST, le=LARGEST)
+    offset: float = Field(default=0.0, ge=-LARGEST, le=LARGEST)
 
 
 class ModelSettings(Strict):
@@ -59,6 +73,15 @@ class ModelSettings(Strict):
     baseline: Literal["lmuformer", "transformer", "gru", "cnn"] | None = None
 
     @model_validator(mode="after")
+    def _memory(self) -> "ModelSettings":
+        numbers = self.blocks * self.memory_channels * self.memory_order * self.memory_length
+        if self.memory and numbers > MEMORY_MAX:
+            raise ValueError(
+                f"blocks x memory_channels x memory_order x memory_length is {numbers:,}, at most {MEMORY_MAX:,}: lower one of them"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _filters(self) -> "ModelSettings":
         if self.filters is not None and not self.patch_embedding:
             raise ValueError("filters are the patch embedding's: leave them out, or set patch_embedding = true")
@@ -76,9 +99,9 @@ class NeuronSettings(Strict):
     """
 
     voltage_decay: int = Field(default=2048, ge=1, le=4095)
-    surrogate_width: float = Field(default=0.5, gt=0)
-    surrogate_height: float = Field(default=1.0, gt=0)
-    gain: float = Field(default=0.5, gt=0)
+    surrogate_width: float = Field(default=0.5, gt=0, le=LARGEST)
+    surrogate_height: float = Field(default=1.0, gt=0, le=LARGEST)
+    gain: float = Field(default=0.5, gt=0, le=LARGEST)
 
 
 class TrainSettings(Strict):
@@ -104,17 +127,17 @@ class TrainSettings(Strict):
         teacher_share: of these answers in what is learnt.
     """
 
-    epochs: int = Field(ge=0)
-    quantised_epochs: int = Field(ge=0)
-    batch: int = Field(default=64, ge=2)
+    epochs: int = Field(ge=0, le=EPOCHS_MAX)
+    quantised_epochs: int = Field(ge=0, le=EPOCHS_MAX)
+    batch: int = Field(default=64, ge=2, le=1 << 20)
     rate: float = Field(default=3e-3, gt=0, le=1e30)
     quantised_rate: float = Field(default=5e-4, gt=0, le=1e30)
-    weight_decay: float = Field(default=0.01, ge=0)
+    weight_decay: float = Field(default=0.01, ge=0, le=LARGEST)
     smoothing: float = Field(default=0.1, ge=0, lt=1)
     seed: int = Field(default=0, ge=0, le=2**63 - 1)
-    patience: int | None = Field(default=None, ge=1)
+    patience: int | None = Field(default=None, ge=1, le=EPOCHS_MAX)
     target_rate: float | None = Field(default=None, gt=0, le=1)
-    rate_weight: float | None = Field(default=None, gt=0)
+    rate_weight: float | None = Field(default=None, gt=0, le=LARGEST)
     average: float | None = Field(default=None, gt=0, lt=1)
     start: str | None = None
     teachers: tuple[str, ...] | None = Field(default=None, min_length=1)
@@ -181,24 +204,34 @@ def parse(values: dict[str, object], origin: str) -> Config:
     """Check settings that were read from ``origin`` (a file's name, for messages).
 
     Raises:
-        ConfigError: an unknown key or an impossible value; one line that names all of them.
+        ConfigError: an unknown key or an impossible value; one line that names them.
+    """
+    return checked(Config, values, origin)
+
+
+def checked(kind: type[_Checked], values: dict[str, object], origin: str) -> _Checked:
+    """Values as settings of a kind; see :func:`parse`.
+
+    Raises:
+        ConfigError: an unknown key or an impossible value; one line that names them.
     """
     try:
-        return Config.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
-        problems = "; ".join(_describe(dict(e)) for e in error.errors())
-        raise ConfigError(f"config {origin}: {problems}") from error
+        problems = [_describe(dict(e)) for e in error.errors()]
+        more = f"; and {len(problems) - MENTIONED} more" if len(problems) > MENTIONED else ""
+        raise ConfigError(f"config {origin}: {'; '.join(problems[:MENTIONED])}{more}") from error
 
 
 def _describe(error: dict[str, object]) -> str:
     location = error["loc"]
-    parts = list(location) if isinstance(location, tuple) else [location]
-    if parts[0] == "data" and len(parts) > 2:
-        del parts[1]  # the data set's name, which is no key
-    key = ".".join(map(str, parts))
+    parts = [str(part) for part in location] if isinstance(location, tuple) else [str(location)]
+    if "data" in parts and len(parts) > parts.index("data") + 2:
+        del parts[parts.index("data") + 1]  # the data set's name, which is no key
+    key = _short(".".join(parts))
     context = error.get("ctx")
     if error["type"] == "union_tag_invalid" and isinstance(context, dict):
-        return f"{key}.name = {context['tag']!r}: use one of {context['expected_tags']}"
+        return f"{key}.name = {_short(repr(context['tag']))}: use one of {context['expected_tags']}"
     if error["type"] == "union_tag_not_found":
         return f"{key}.name is missing"
     if error["type"] == "extra_forbidden":
@@ -207,8 +240,12 @@ def _describe(error: dict[str, object]) -> str:
         return f"{key} is missing"
     message = str(error["msg"]).removeprefix("Value error, ")
     value = error["input"]
-    shown = "" if isinstance(value, dict) else f" = {value!r}"
+    shown = "" if isinstance(value, dict) else f" = {_short(repr(value))}"
     return f"{key}{shown}: {message[:1].lower()}{message[1:]}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
 
 
 def require_same(trained: Config, settings: Config, origin: Path) -> None:

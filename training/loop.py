@@ -15,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn  # type: i
 from neuro_deploy.errors import ConfigError, ModelFileError
 from neuro_deploy.files import Content, write_atomically
 from neuro_deploy.training import distributed, predecessors
+from neuro_deploy.training.archive import pack
 from neuro_deploy.training.checkpoint import Checkpoint, load_dict
 from neuro_deploy.training.config import Config, TrainSettings
 from neuro_deploy.training.data import Data, Watch, load_data, unwatched
@@ -24,6 +25,9 @@ from neuro_deploy.training.loss import objective, rate_term, right_answers
 
 WARM_UP = 0.1
 """Share of each phase in which the learning rate rises."""
+
+STATE_MAX = 1 << 30
+"""Bytes of a training's state: the network, perhaps its average, and two moments of each weight."""
 
 GRADIENT_LIMIT = 1.0
 """Largest norm of a step's gradient."""
@@ -39,7 +43,7 @@ class Progress:
 
 
 class Trainer:
-    """The state of a training; all of it is saved after each epoch in ``last.pt``, the best network in ``best.pt``.
+    """The state of a training; all of it is saved after each epoch in ``last.npz``, the best network in ``best.npz``.
 
     The best is the one with the smallest loss of the deployed integers on the validation split: on a hundred samples the accuracy of
     neighbouring epochs differs by chance.
@@ -104,22 +108,22 @@ class Trainer:
             self.history.append(epoch)
             if epoch.validation_loss < self.best:
                 self.best = epoch.validation_loss
-                self._write("best.pt", self.checkpoint(epoch).to_bytes())
+                self._write("best.npz", self.checkpoint(epoch).to_bytes())
             self._save()
             progress.epoch(epoch)
 
     def resume(self) -> None:
-        """Go on from ``last.pt``.
+        """Go on from ``last.npz``.
 
         Raises:
             ModelFileError: there is none, or it is damaged.
             ConfigError: it is of other settings.
         """
-        path = self.folder / "last.pt"
+        path = self.folder / "last.npz"
         if not path.is_file():
             raise ModelFileError(f"{path}: no such file: train without --resume")
-        state = load_dict(path)
-        if state.get("config") != self.config.model_dump():
+        state = load_dict(path, STATE_MAX)
+        if state.get("config") != self.config.model_dump(mode="json"):
             raise ConfigError(
                 f"config {self.config.name}: {path} was made with other settings: train without --resume, or restore them"
             )
@@ -127,7 +131,8 @@ class Trainer:
             self.network.load_state_dict(state["network"])
             if self.average is not None:
                 self.average.load_state_dict(state["average"])
-            self.optimizer.load_state_dict(state["optimizer"])
+            moments = {int(index): values for index, values in state["optimizer"]["state"].items()}  # JSON has texts as keys
+            self.optimizer.load_state_dict({**state["optimizer"], "state": moments})
             self.generator.set_state(state["generator"])
             torch.set_rng_state(state["random"])
             self.done, self.best = state["done"], float(state["best"])
@@ -150,7 +155,7 @@ class Trainer:
         if distributed.rank() == 0:
             write_log(self.folder, self.history)
         state: dict[str, Any] = {
-            "config": self.config.model_dump(),
+            "config": self.config.model_dump(mode="json"),
             "network": self.network.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -160,7 +165,7 @@ class Trainer:
             "best": self.best,
             "history": [vars(epoch) for epoch in self.history],
         }
-        self._write("last.pt", lambda file: torch.save(state, file))
+        self._write("last.npz", pack(state))
 
     def _epoch(self, progress: Progress) -> Epoch:
         begin = time.perf_counter()

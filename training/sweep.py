@@ -45,7 +45,7 @@ class Combination:
 
 @dataclass(frozen=True)
 class Result:
-    """One training's result; of the epoch with the smallest validation loss, as in ``best.pt``.
+    """One training's result; of the epoch with the smallest validation loss, as in ``best.npz``.
 
     Attributes:
         settings: what the sweep set.
@@ -153,7 +153,7 @@ def run(found: Sequence[Combination], jobs: int) -> Iterator[Result]:
 
 def _train(item: Combination) -> Result:
     trainer, error = Trainer(item.config, item.folder), None
-    if (item.folder / "last.pt").is_file():
+    if (item.folder / "last.npz").is_file():
         with suppress(ConfigError):  # the rest of the configuration has changed since: a new training
             trainer.resume()
     try:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def evaluate(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="Folders of trainings, as runs/CONFIG, or checkpoints (.pt).")
+        list[Path], typer.Argument(metavar="RUN...", help="Folders of trainings, as runs/CONFIG, or checkpoints (.npz).")
     ],
     figure: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Draw accuracy against operations, too.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a list of objects instead of a table.")] = False,
@@ -33,7 +33,7 @@ def evaluate(
     from neuro_deploy.training.checkpoint import read
     from neuro_deploy.workbench.assessment import assess
 
-    checkpoints = [(run, read(run / "best.pt" if run.is_dir() else run)) for run in runs]
+    checkpoints = [(run, read(run / "best.npz" if run.is_dir() else run)) for run in runs]
     found = []
     for run, checkpoint in checkpoints:
         if not as_json:
@@ -61,7 +61,7 @@ def _point(model: "dict[str, Any]") -> "Point":
     from neuro_deploy.report.figures.merit import Point
 
     path, spiking = Path(model["run"]), model["macs"] is None
-    name = (path.parent if path.name == "best.pt" else path).name
+    name = (path.parent if path.name == "best.npz" else path).name
     operations = model["synops"] + model["relay_synops"] if spiking else model["macs"]
     if "=" in name:  # config,train.rate=0.003,model.memory=False
         name = name[name.rindex(",", 0, name.rindex("=")) + 1 :].partition(".")[2]

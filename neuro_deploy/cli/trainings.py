@@ -63,7 +63,7 @@ def train(
             raise typer.Exit(130) from None
         best = min(trainer.history, key=lambda epoch: epoch.validation_loss)
         console.print(
-            f"{folder / 'best.pt'}: epoch {best.epoch} of {trainer.epochs}, "
+            f"{folder / 'best.npz'}: epoch {best.epoch} of {trainer.epochs}, "
             f"{100 * best.validation_accuracy:.2f} % of the validation split with the deployed integers"
         )
 

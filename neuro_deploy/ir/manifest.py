@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from neuro_deploy.ir.chain import Segment
 
@@ -27,6 +27,16 @@ LARGEST: Final = 1e12
 """Magnitude of a number that is multiplied with others: so no product leaves a double's range."""
 
 Name = Annotated[str, Field(min_length=1, max_length=255)]
+
+
+def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError("two classes have one name")
+    return names
+
+
+Classes = Annotated[tuple[Name, ...], Field(min_length=1, max_length=WIDTH_MAX), AfterValidator(_distinct)]
+"""Names of classes, in the order of the read-out's neurons."""
 
 
 class _Strict(BaseModel):
@@ -176,7 +186,7 @@ class Manifest(_Strict):
     format_version: Literal[1, 2] = FORMAT_VERSION
     config: Name = Field(pattern=r"^[^./\\\x00-\x1f][^/\\\x00-\x1f]*$")  # a folder of runs is named by it
     settings: dict[str, Any]
-    classes: tuple[Name, ...] = Field(min_length=1, max_length=WIDTH_MAX)
+    classes: Classes
     front_end: FrontEndSpec | None = None
     input: InputSpec
     steps: int = Field(ge=1, le=STEPS_MAX)
@@ -185,13 +195,6 @@ class Manifest(_Strict):
     layers: tuple[LayerSpec, ...] = Field(min_length=1)
     readout: ReadoutSpec
     sha256: Hashes | None = None
-
-    @field_validator("classes")
-    @classmethod
-    def _distinct(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(classes)) < len(classes):
-            raise ValueError("two classes have one name")
-        return classes
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def save_network(network: Network, net: Path, checkpoint: bytes | None = None) -
 
     Args:
         network: in memory, or read from other files.
-        net: path of the NetX file; ``.json`` and ``.pt`` of the same stem stand beside it.
+        net: path of the NetX file; ``.json`` and ``.npz`` of the same stem stand beside it.
         checkpoint: bytes of the trained model, if there is one.
 
     Returns:
@@ -73,9 +73,9 @@ def save_network(network: Network, net: Path, checkpoint: bytes | None = None) -
     text = manifest.model_dump_json(indent=2) + "\n"
     files: dict[Path, Content] = {net: file.content, _beside(net, ".json"): text.encode()}
     if checkpoint is not None:
-        files = {_beside(net, ".pt"): checkpoint, **files}
+        files = {_beside(net, ".npz"): checkpoint, **files}
     write_all_atomically(files)  # the manifest names the other two by their hashes, so it takes its place last
-    return Network(chain, manifest, file, None if checkpoint is None else _beside(net, ".pt"))
+    return Network(chain, manifest, file, None if checkpoint is None else _beside(net, ".npz"))
 
 
 def load_network(net: Path) -> Network:
@@ -104,7 +104,7 @@ def load_network(net: Path) -> Network:
     require_agreement(chain, manifest, fail)
     layers = tuple(replace(layer, segments=spec.populations) for layer, spec in zip(chain.layers, manifest.layers, strict=True))
     chain = Chain(manifest.input.frames, manifest.input.channels, layers, manifest.gap)
-    return Network(chain, manifest, NetFile(net, content, chain), _beside(net, ".pt"))
+    return Network(chain, manifest, NetFile(net, content, chain), _beside(net, ".npz"))
 
 
 def _beside(net: Path, suffix: str) -> Path:

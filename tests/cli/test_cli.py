@@ -214,7 +214,7 @@ def test_doctor_finds_nothing_amiss(project: Path, capsys: pytest.CaptureFixture
     assert "energy counters (optional)" in shown
 
 
-@pytest.mark.parametrize("suffix", [".net", ".json", ".pt"])
+@pytest.mark.parametrize("suffix", [".net", ".json", ".npz"])
 def test_doctor_finds_a_damaged_model(
     project: Path, suffix: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,10 +268,10 @@ def test_without_arguments_there_is_help(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_a_training_can_be_resumed_when_it_is_done(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    before = Path("runs/tiny/best.pt").read_bytes()
+    before = Path("runs/tiny/best.npz").read_bytes()
     assert run("train", "tiny.toml", "--resume") == 0
     assert "of 2" in capsys.readouterr().out
-    assert Path("runs/tiny/best.pt").read_bytes() == before
+    assert Path("runs/tiny/best.npz").read_bytes() == before
 
 
 def test_an_interrupted_training_says_how_to_go_on(

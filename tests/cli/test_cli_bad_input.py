@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import math
 import os
 import subprocess
 import sys
@@ -17,13 +18,14 @@ import torch
 from commands import MODEL, run
 
 from neuro_deploy.backends import lava
+from neuro_deploy.training.archive import pack, unpack
 from neuro_deploy.training.config import CONFIGS
 
 NET = Path(MODEL)
 MANIFEST = NET.with_suffix(".json")
-CHECKPOINT = NET.with_suffix(".pt")
-BEST = Path("runs/tiny/best.pt")
-LAST = Path("runs/tiny/last.pt")
+CHECKPOINT = NET.with_suffix(".npz")
+BEST = Path("runs/tiny/best.npz")
+LAST = Path("runs/tiny/last.npz")
 CONFIG = Path("tiny.toml")
 
 Refused = Callable[..., None]
@@ -83,15 +85,27 @@ def without_key(key: str) -> None:
 
 def change_checkpoint(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     """Change what a checkpoint holds, with a manifest that fits."""
-    values = torch.load(path)
+    values = unpack(path.read_bytes())
     change(values)
-    torch.save(values, path)
+    path.write_bytes(pack(values))
     if path == CHECKPOINT:
         change_manifest("sha256", "checkpoint", hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 def put_nan(values: dict[str, Any]) -> None:
     next(value for value in values["weights"].values() if value.ndim == 2)[0, 0] = float("nan")
+
+
+def put(place: str, value: object) -> Callable[[dict[str, Any]], None]:
+    """Change one value, named as in ``config.model.channels``."""
+
+    def change(values: dict[str, Any]) -> None:
+        *keys, last = place.split(".")
+        for key in keys:
+            values = values[key]
+        values[last] = value
+
+    return change
 
 
 def another_architecture(values: dict[str, Any]) -> None:
@@ -180,25 +194,77 @@ def test_networks(refused: Refused, verb: str, case: str) -> None:
     refused(f"{verb} {MODEL} --samples 2", *texts)
 
 
+HOSTILE = [
+    *(
+        (place, value)
+        for place in ("channels", "steps", "config.model.channels", "config.model.kernel", "config.model.memory_order")
+        for value in (-1, 0, 10**12)
+    ),
+    ("epoch", -1),
+    ("accuracy", 1e308),
+    ("config.encoder.bits", 10**12),
+    ("config.encoder.scale", 1e308),
+    ("config.encoder.offset", -1e308),
+    ("config.model.blocks", 10**12),
+    ("config.neuron.gain", 1e308),
+    ("config.neuron.voltage_decay", 0),
+    ("config.train.epochs", 10**12),
+]
+"""Settings that no checkpoint of ours holds; the message names the place and its limit."""
+
 CHECKPOINTS: dict[str, tuple[Damage, tuple[str, ...]]] = {
     "no training": (BEST.unlink, ("no such file", "train first")),
     "an empty file": (lambda: BEST.write_bytes(b""), ("not a checkpoint",)),
     "a text file": (lambda: BEST.write_text("weights\n"), ("not a checkpoint",)),
-    "half a file": (lambda: cut(BEST, 0.5), ("not a checkpoint, or truncated",)),
+    "half a file": (lambda: cut(BEST, 0.5), ("not a checkpoint, or damaged",)),
     "a folder": (lambda: (BEST.unlink(), BEST.mkdir()), ("Is a directory",)),
-    "a list": (lambda: torch.save([1], BEST), ("not a checkpoint",)),
-    "another format": (lambda: change_checkpoint(BEST, lambda v: v.update(format=7)), ("format 7", "reads 1")),
-    "a missing key": (lambda: change_checkpoint(BEST, lambda v: v.pop("classes")), ("no 'classes'",)),
+    "a list": (lambda: BEST.write_bytes(b"[1]"), ("not a checkpoint",)),
+    "another format": (lambda: change_checkpoint(BEST, lambda v: v.update(format=7)), ("format 7", "reads 2")),
+    "a missing key": (lambda: change_checkpoint(BEST, lambda v: v.pop("classes")), ("classes is missing",)),
     "a value of another kind": (lambda: change_checkpoint(BEST, lambda v: v.update(weights=[1])), ("train again",)),
     "a NaN": (lambda: change_checkpoint(BEST, put_nan), ("has a NaN or an infinity", "lower rate")),
     "a negative variance": (lambda: change_checkpoint(BEST, fill("running_var", -1)), ("negative variance",)),
     "another architecture": (lambda: change_checkpoint(BEST, another_architecture), ("another architecture",)),
-    "an unknown setting": (lambda: change_checkpoint(BEST, lambda v: v["config"].update(x=1)), ("unknown key x",)),
+    "an unknown setting": (lambda: change_checkpoint(BEST, lambda v: v["config"].update(x=1)), ("unknown key config.x",)),
+    "a pipe": (lambda: (BEST.unlink(), os.mkfifo(BEST)), ("not a file but a pipe", "name a checkpoint")),
+    "a name twice": (lambda: change_checkpoint(BEST, lambda v: v.update(classes=["a"] * 10)), ("two classes have one name",)),
+    **{
+        f"{place} = {value}": (lambda place=place, value=value: change_checkpoint(BEST, put(place, value)), (place, "than"))
+        for place, value in HOSTILE
+    },
+    "not a number of channels": (lambda: change_checkpoint(BEST, put("channels", math.nan)), ("channels = nan", "finite")),
+    "not a number of a scale": (
+        lambda: change_checkpoint(BEST, put("config.encoder.scale", math.nan)),
+        ("encoder.scale = nan", "finite"),
+    ),
+    "a network that is too large": (
+        lambda: change_checkpoint(BEST, put("config.model.channels", 4096)),
+        ("its model has", "at most 67,108,864", "lower model.channels"),
+    ),
+    "a memory that is too large": (
+        lambda: change_checkpoint(BEST, lambda v: v["config"]["model"].update(memory_order=512, memory_length=4096, blocks=32)),
+        ("memory_length is 134,217,728, at most 16,777,216",),
+    ),
     "other settings": (
         lambda: CONFIG.write_text(CONFIG.read_text().replace("channels = 6", "channels = 7")),
         ("model.channels is 7", "trained with 6", "train again"),
     ),
 }
+
+
+def test_a_checkpoint_that_is_a_pickle(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is read where it is named, with a line that says what it is, and found nowhere by itself."""
+    values = unpack(BEST.read_bytes())
+    torch.save(values | {"format": 1}, BEST.with_suffix(".pt"))
+    found = NET.read_bytes(), MANIFEST.read_bytes(), CHECKPOINT.read_bytes()
+    assert run("export", "tiny.toml", "--checkpoint", BEST.with_suffix(".pt")) == 0
+    errors = capsys.readouterr().err
+    assert "best.pt: a .pt file can run the code of whoever made it" in errors
+    assert errors.count("\n") == 1
+    assert (NET.read_bytes(), MANIFEST.read_bytes(), CHECKPOINT.read_bytes()) == found
+    BEST.unlink()
+    assert run("evaluate", "runs/tiny") == 2
+    assert "runs/tiny/best.npz: no such file: train first; runs/tiny/best.pt is of an older version" in capsys.readouterr().err
 
 
 def test_a_confidence_that_the_manifest_does_not_explain(refused: Refused) -> None:
@@ -263,8 +329,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "train tiny.toml --seed -1": ("--seed", "-1", "greater than or equal to 0"),
     "train tiny.toml --seed 99999999999999999999": ("--seed", "less than or equal to"),
     "export nothing": ("config nothing",),
-    "export digits": ("runs/digits/best.pt: no such file: train first",),
-    "export tiny.toml --checkpoint none.pt": ("none.pt: no such file",),
+    "export digits": ("runs/digits/best.npz: no such file: train first",),
+    "export tiny.toml --checkpoint none.npz": ("none.npz: no such file",),
     "export tiny.toml --output tiny.toml": ("cannot write tiny.toml/tiny",),
     "simulate": ("missing argument 'MODEL.net'",),
     "simulate none.net": ("none.net: no such file",),
@@ -351,7 +417,7 @@ def test_a_folder_without_permission(refused: Refused) -> None:
 
 STATES: dict[str, tuple[Damage, tuple[str, ...]]] = {
     "none": (LAST.unlink, ("no such file", "without --resume")),
-    "half": (lambda: cut(LAST, 0.5), ("truncated",)),
+    "half": (lambda: cut(LAST, 0.5), ("damaged",)),
     "foreign": (lambda: LAST.write_bytes(BEST.read_bytes()), ("without --resume",)),
     "of other settings": (lambda: change_checkpoint(LAST, lambda v: v["config"].update(name="b")), ("other settings",)),
     "without its optimizer": (lambda: change_checkpoint(LAST, lambda v: v.pop("optimizer")), ("without --resume",)),

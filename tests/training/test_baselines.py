@@ -122,7 +122,7 @@ def test_models_side_by_side(project: Path, capsys: pytest.CaptureFixture[str]) 
     assert run("train", "dense.toml") == 0
     assert run("simulate", "netx_models/tiny.net", "--backend", "integer") == 0
     simulated = capsys.readouterr().out
-    assert run("evaluate", "runs/tiny", "runs/dense/best.pt", "--json", "--figure", "merit.svg") == 0
+    assert run("evaluate", "runs/tiny", "runs/dense/best.npz", "--json", "--figure", "merit.svg") == 0
     spiking, dense = json.loads(capsys.readouterr().out)
     for value in (f"{100 * spiking['test']:.2f}", f"{spiking['synops']:,.0f}", f"{spiking['relay_synops']:,.0f}"):
         assert value in simulated
@@ -131,7 +131,7 @@ def test_models_side_by_side(project: Path, capsys: pytest.CaptureFixture[str]) 
     assert dense["synops"] is None
     assert dense["rate"] is None
     assert dense["model"] == "Gru"
-    assert dense["run"] == "runs/dense/best.pt"
+    assert dense["run"] == "runs/dense/best.npz"
 
 
 def test_what_is_no_training_is_named(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -149,9 +149,9 @@ def test_each_value_alone_beside_what_is_set(project: Path) -> None:
 
 
 def test_a_path_as_a_value_makes_one_folder(project: Path) -> None:
-    (found,) = sweep.combinations(load("tiny.toml"), ["train.start=runs/tiny/best.pt"], Path("runs"))
-    assert found.folder == Path("runs/tiny,train.start=runs-tiny-best.pt")
-    assert found.config.train.start == "runs/tiny/best.pt"
+    (found,) = sweep.combinations(load("tiny.toml"), ["train.start=runs/tiny/best.npz"], Path("runs"))
+    assert found.folder == Path("runs/tiny,train.start=runs-tiny-best.npz")
+    assert found.config.train.start == "runs/tiny/best.npz"
 
 
 @pytest.mark.parametrize(

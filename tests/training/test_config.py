@@ -57,10 +57,10 @@ def test_a_binary_file_is_refused(tmp_path: Path) -> None:
 
 def test_a_checkpoint_of_other_settings_is_refused_but_another_seed_is_not() -> None:
     settings = load("digits").model_dump()
-    require_same(parse(settings | {"train": settings["train"] | {"seed": 7}}, "a"), load("digits"), Path("best.pt"))
+    require_same(parse(settings | {"train": settings["train"] | {"seed": 7}}, "a"), load("digits"), Path("best.npz"))
     other = parse(settings | {"model": settings["model"] | {"channels": 7}}, "b")
-    with pytest.raises(ConfigError, match=r"model.channels is \d+, but best.pt was trained with 7 \(1 such settings\)"):
-        require_same(other, load("digits"), Path("best.pt"))
+    with pytest.raises(ConfigError, match=r"model.channels is \d+, but best.npz was trained with 7 \(1 such settings\)"):
+        require_same(other, load("digits"), Path("best.npz"))
 
 
 def test_a_setting_that_is_not_given_is_not_written() -> None:

@@ -107,8 +107,8 @@ def test_with_spikes_the_loss_curve_is_the_same(
 def test_one_process_writes_and_prints(pair: tuple[Path, str]) -> None:
     folder, shown = pair
     assert shown.count("epoch   4/4") == 1
-    assert shown.count("runs/tiny/best.pt") == 1
-    assert sorted(path.name for path in (folder / "runs" / "tiny").iterdir()) == ["best.pt", "last.pt", "training.jsonl"]
+    assert shown.count("runs/tiny/best.npz") == 1
+    assert sorted(path.name for path in (folder / "runs" / "tiny").iterdir()) == ["best.npz", "last.npz", "training.jsonl"]
 
 
 def test_parts_cover_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:

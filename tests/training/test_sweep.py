@@ -99,11 +99,11 @@ def test_trainings_at_once_give_the_same(project: Path) -> None:
     command = ("sweep", "tiny.toml", "--set", "train.seed=1,2", *SHORT)
     assert run(*command) == 0
     folders = sorted(Path("runs").glob("tiny,*"))
-    expected = [(folder / "best.pt").read_bytes() for folder in folders]
+    expected = [(folder / "best.npz").read_bytes() for folder in folders]
     for folder in folders:
         folder.rename(f"{folder}.before")
     assert run(*command, "--jobs", 2) == 0
-    assert [(folder / "best.pt").read_bytes() for folder in folders] == expected
+    assert [(folder / "best.npz").read_bytes() for folder in folders] == expected
 
 
 def test_a_folder_of_other_settings_is_trained_anew(project: Path) -> None:

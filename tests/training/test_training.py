@@ -42,7 +42,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Trainer:
 def test_the_same_seed_gives_the_same_network_and_another_one_does_not(whole: Trainer, tmp_path: Path) -> None:
     again = Trainer(tiny_config(), tmp_path)
     again.run(Progress())
-    assert (again.folder / "best.pt").read_bytes() == (whole.folder / "best.pt").read_bytes()
+    assert (again.folder / "best.npz").read_bytes() == (whole.folder / "best.npz").read_bytes()
     assert without_seconds(again.history) == without_seconds(whole.history)
     other = Trainer(tiny_config(seed=1), tmp_path / "other")
     assert not torch.equal(other.network.maps["head"].weight, Trainer(tiny_config(), tmp_path).network.maps["head"].weight)
@@ -68,7 +68,7 @@ def test_a_resumed_training_ends_where_an_unbroken_one_does(whole: Trainer, tmp_
     second.resume()
     second.run(Progress())
     assert without_seconds(second.history) == without_seconds(whole.history)
-    assert (tmp_path / "best.pt").read_bytes() == (whole.folder / "best.pt").read_bytes()
+    assert (tmp_path / "best.npz").read_bytes() == (whole.folder / "best.npz").read_bytes()
 
 
 def test_the_log_has_what_was_measured(whole: Trainer) -> None:
@@ -102,7 +102,7 @@ def test_an_averaged_training_resumes_too(tmp_path: Path) -> None:
     second.resume()
     second.run(Progress())
     assert without_seconds(second.history) == without_seconds(unbroken.history)
-    assert (first.folder / "best.pt").read_bytes() == (unbroken.folder / "best.pt").read_bytes()
+    assert (first.folder / "best.npz").read_bytes() == (unbroken.folder / "best.npz").read_bytes()
 
 
 def _interrupt(epoch: Epoch) -> None:
@@ -139,23 +139,23 @@ def test_the_best_epoch_is_that_of_what_is_made_small_spikes_included(tmp_path: 
 
 
 def test_a_training_goes_on_from_a_checkpoint(whole: Trainer, tmp_path: Path) -> None:
-    best = whole.folder / "best.pt"
+    best = whole.folder / "best.npz"
     trainer = Trainer(tiny_config(start=str(best), epochs=0, quantised_epochs=1, seed=7), tmp_path)
     weights = read(best).weights
     assert all(torch.equal(value, weights[name]) for name, value in trainer.network.state_dict().items())
 
 
 def test_a_start_of_another_architecture_is_refused(whole: Trainer, tmp_path: Path) -> None:
-    values = tiny_config(start=str(whole.folder / "best.pt")).model_dump()
+    values = tiny_config(start=str(whole.folder / "best.npz")).model_dump()
     values["model"]["channels"] = 5
     with pytest.raises(ConfigError, match="is of another architecture"):
         Trainer(parse(values, "the test"), tmp_path)
     with pytest.raises(ModelFileError, match="no such file"):
-        Trainer(tiny_config(start=str(tmp_path / "none.pt")), tmp_path)
+        Trainer(tiny_config(start=str(tmp_path / "none.npz")), tmp_path)
 
 
 def test_a_teacher_changes_what_is_learnt_and_not_itself(whole: Trainer, tmp_path: Path) -> None:
-    best = whole.folder / "best.pt"
+    best = whole.folder / "best.npz"
     taught = Trainer(tiny_config(teachers=[str(best)], teacher_share=0.9), tmp_path)
     taught.run(Progress())
     assert without_seconds(taught.history) != without_seconds(whole.history)
@@ -165,7 +165,7 @@ def test_a_teacher_changes_what_is_learnt_and_not_itself(whole: Trainer, tmp_pat
 
 
 def test_several_teachers_agree_on_the_mean_of_their_answers(whole: Trainer, tmp_path: Path) -> None:
-    best, other = whole.folder / "best.pt", tmp_path / "other.pt"
+    best, other = whole.folder / "best.npz", tmp_path / "other.npz"
     checkpoint = read(best)
     halved = {name: value / 2 if value.is_floating_point() else value for name, value in checkpoint.weights.items()}
     other.write_bytes(replace(checkpoint, weights=halved).to_bytes())
@@ -181,12 +181,12 @@ def test_several_teachers_agree_on_the_mean_of_their_answers(whole: Trainer, tmp
 
 
 def test_a_teacher_of_something_else_is_refused(whole: Trainer, tmp_path: Path) -> None:
-    values = tiny_config(teachers=[str(whole.folder / "best.pt")], teacher_share=0.5).model_dump()
+    values = tiny_config(teachers=[str(whole.folder / "best.npz")], teacher_share=0.5).model_dump()
     values["encoder"]["bits"] = 4
     with pytest.raises(ConfigError, match="has other classes, another encoder or another front end"):
         Trainer(parse(values, "the test"), tmp_path)
     with pytest.raises(ConfigError, match="teachers and teacher_share belong together"):
-        tiny_config(teachers=["t.pt"])
+        tiny_config(teachers=["t.npz"])
 
 
 def test_resume_needs_the_same_settings(whole: Trainer) -> None:
@@ -195,5 +195,5 @@ def test_resume_needs_the_same_settings(whole: Trainer) -> None:
 
 
 def test_resume_needs_something_to_resume(tmp_path: Path) -> None:
-    with pytest.raises(ModelFileError, match=r"last.pt: no such file"):
+    with pytest.raises(ModelFileError, match=r"last.npz: no such file"):
         Trainer(tiny_config(), tmp_path).resume()

@@ -20,7 +20,7 @@ from neuro_deploy.datasets import layouts
 from neuro_deploy.datasets.layouts import Clip
 from neuro_deploy.errors import DatasetError, OutputError
 from neuro_deploy.files import write_atomically
-from neuro_deploy.ir.manifest import FrontEndSpec
+from neuro_deploy.ir.manifest import LARGEST, STEPS_MAX, WIDTH_MAX, FrontEndSpec
 from neuro_deploy.training.data.common import Augment, Data, Split, Watch
 from neuro_deploy.training.data.settings import DataSet, Strict
 
@@ -52,15 +52,15 @@ class AugmentSettings(Strict):
         mixup: probability that another recording is mixed in.
     """
 
-    shift: int = Field(default=0, ge=0)
+    shift: int = Field(default=0, ge=0, le=STEPS_MAX)
     stretch: float = Field(default=0.0, ge=0, le=0.5)
     warp: float = Field(default=0.0, ge=0, le=0.5)
     loudness: float = Field(default=0.0, ge=0, le=10)
     equaliser: float = Field(default=0.0, ge=0, le=10)
     background: float = Field(default=0.0, ge=0, le=1)
-    noise: float = Field(default=0.0, ge=0)
-    mask_frames: int = Field(default=0, ge=0)
-    mask_bins: int = Field(default=0, ge=0)
+    noise: float = Field(default=0.0, ge=0, le=LARGEST)
+    mask_frames: int = Field(default=0, ge=0, le=STEPS_MAX)
+    mask_bins: int = Field(default=0, ge=0, le=WIDTH_MAX)
     mixup: float = Field(default=0.0, ge=0, le=1)
 
 

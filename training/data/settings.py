@@ -1,6 +1,5 @@
 """What the settings of all data sets have in common."""
 
-import sys
 from abc import abstractmethod
 from typing import Any
 
@@ -18,8 +17,7 @@ class Strict(BaseModel):
     @model_serializer(mode="wrap")
     def _without_absent(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """A setting that is not given is not written either, so a new one leaves the files of older configurations as they are."""
-        # Interned as an attribute's name is: a checkpoint's bytes depend on which strings are one object.
-        return {sys.intern(key): value for key, value in serialise(self).items() if value is not None}
+        return {key: value for key, value in serialise(self).items() if value is not None}
 
 
 class DataSet(Strict):

@@ -1,5 +1,7 @@
 """The Legendre memory as what it is for a spike train: a fixed linear filter bank."""
 
+import functools
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import cont2discrete
@@ -36,6 +38,7 @@ def discretise(order: int, length: float) -> tuple[NDArray[np.float64], NDArray[
     return a, b[:, 0]
 
 
+@functools.lru_cache(maxsize=4)  # each block of a model has the same
 def impulse_response(order: int, length: int, steps: int | None = None) -> NDArray[np.float64]:
     """The memory's answer to one spike, ``H[:, l] = A^l B`` with the A and B of :func:`discretise`.
 
