@@ -37,9 +37,9 @@ def commands(words: Mapping[str, float], speakers: int = 6) -> dict[str, bytes]:
     return files
 
 
-def tar(files: Mapping[str, bytes], extra: tuple[tarfile.TarInfo, ...] = (), top: str = "set/") -> bytes:
+def tar(files: Mapping[str, bytes], extra: tuple[tarfile.TarInfo, ...] = (), top: str = "set/", how: str = "w:gz") -> bytes:
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+    with tarfile.open(fileobj=buffer, mode=how) as archive:
         for name, content in files.items():
             member = tarfile.TarInfo(top + name)
             member.size = len(content)

@@ -5,6 +5,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -191,7 +192,7 @@ def _sha256_of_content(path: Path) -> str:
         with gzip.open(path) as stream:
             while block := stream.read(1 << 20):
                 digest.update(block)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DatasetError(f"{path}: not gzip, or truncated ({error}): get it again") from error
     return digest.hexdigest()
 

@@ -121,15 +121,17 @@ def _read_manifest(path: Path) -> Manifest:
         return Manifest.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
+        field = _short(".".join(str(part) for part in first["loc"]))
         if field == "format_version":
             raise ModelFileError(
-                f"{path}: format_version {first['input']!r}, this program reads {' and '.join(map(str, READABLE))}: "
+                f"{path}: format_version {_short(repr(first['input']))}, this program reads {' and '.join(map(str, READABLE))}: "
                 f"use the program that wrote it or export again"
             ) from error
-        value = repr(first["input"])
-        shown = value if len(value) <= 60 else value[:57] + "..."
-        place = f"{field} is {shown}: " if field else ""
+        place = f"{field} is {_short(repr(first['input']))}: " if field else ""
         more = error.error_count() - 1
         also = f" (and {more} more)" if more else ""
         raise ModelFileError(f"{path}: {place}{first['msg'][0].lower()}{first['msg'][1:]}{also}; export it again") from error
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "..."

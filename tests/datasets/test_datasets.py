@@ -151,6 +151,15 @@ def test_files_that_are_no_archive_are_known_by_their_content(known: Catalogue, 
         store.verify("words", tmp_path / "root")
 
 
+def test_a_gzip_file_with_a_damaged_middle(known: Catalogue, tmp_path: Path) -> None:
+    known("rows.gz", sha256(b"rows"), key="content_sha256")
+    content = bytearray(gzip.compress(bytes(range(256)) * 9))
+    content[10] = 0xFF  # a block of a kind that there is not
+    (tmp_path / "rows.gz").write_bytes(content)
+    with pytest.raises(DatasetError, match=r"rows.gz: not gzip, or truncated"):
+        store.fetch("words", tmp_path / "root", tmp_path / "rows.gz")
+
+
 def test_an_incomplete_set_is_refused(known: Catalogue, tmp_path: Path) -> None:
     known(clips=CLIPS + 1)
     with pytest.raises(DatasetError, match="12 clips, 13 expected"):
