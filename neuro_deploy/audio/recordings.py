@@ -61,8 +61,14 @@ def recording(path: Path) -> "Iterator[soundfile.SoundFile]":
     extras.require("soundfile")
     import soundfile
 
+    class Forward(soundfile.SoundFile):
+        """Read from its beginning on, never sought in: that fails where a header says nothing, or a wrong number of samples."""
+
+        def seekable(self) -> bool:
+            return False
+
     try:
-        with _opened(path) as source, soundfile.SoundFile(source) as file:
+        with _opened(path) as source, Forward(source) as file:
             if not LOWEST_RATE <= file.samplerate <= HIGHEST_RATE:
                 raise InputError(
                     f"{path}: its header says {file.samplerate} samples a second, {LOWEST_RATE} to {HIGHEST_RATE} are possible: "
@@ -233,21 +239,26 @@ def _first_frames(front_end: FrontEnd, pieces: Iterator[NDArray[np.float32]], pa
 
 
 def covered_steps(path: Path, spec: FrontEndSpec) -> int:
-    """How many frames of a sample its recording reaches, by the length in the file's header; the frames after them are silence.
+    """How many frames of a sample its recording reaches; the frames after them are silence.
 
     Args:
-        path: the file.
+        path: the file; no more of it is read than the frames need.
         spec: the frames.
 
     Returns:
         1 to T: the frames whose windows begin before the recording ends.
 
     Raises:
-        InputError: not a recording.
+        InputError: not a recording, damaged, with a NaN, or far beyond full scale.
     """
+    samples, steps = 0, 0
     with recording(path) as file:
-        samples: int = -(-file.frames * spec.rate // file.samplerate)
-    return min(max(1, -(-samples // spec.hop)), spec.steps)
+        for block in blocks(file, path):
+            samples += len(block)
+            steps = -(-samples * spec.rate // (file.samplerate * spec.hop))
+            if steps >= spec.steps:
+                break
+    return min(max(1, steps), spec.steps)
 
 
 def require_sound(front_end: FrontEnd, path: Path, rate: int) -> int:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from neuro_deploy.audio.containers import LOOK, container
 from neuro_deploy.audio.front_end import FrontEnd, clip_frames, first_sound
-from neuro_deploy.audio.recordings import HELD, Clip, file_frames, read_clip
+from neuro_deploy.audio.recordings import HELD, Clip, covered_steps, file_frames, read_clip
 from neuro_deploy.errors import InputError, ModelFileError
 from neuro_deploy.ir.inputs import encode
 from neuro_deploy.ir.manifest import FrontEndSpec, InputSpec
@@ -350,6 +350,18 @@ def test_a_size_of_nothing_is_not_believed(tmp_path: Path, kind: str, size: int)
     expected = clip_frames(np.round(noise(8000) * 32768).astype(np.float32) / 32768, SPEC)
     content = unfinished(kind, size & 0xFFFFFFFF if kind != "CAF" else size & 0xFFFFFFFFFFFFFFFF)
     np.testing.assert_allclose(file_frames(save(tmp_path, content), SPEC)[:31], expected[:31], atol=0.05)
+
+
+@pytest.mark.parametrize("count", [0, 12_345, (1 << 36) - 1])
+def test_flac_is_read_to_its_end_whatever_its_header_says(tmp_path: Path, count: int) -> None:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, noise(8000), 16_000, format="FLAC")
+    expected = file_frames(save(tmp_path, buffer.getvalue()), SPEC)
+    content = bytearray(buffer.getvalue())
+    content[21:26] = ((content[21] >> 4) << 36 | count).to_bytes(5, "big")  # 36 bits of the stream's first block
+    path = save(tmp_path, bytes(content))
+    assert np.array_equal(file_frames(path, SPEC), expected)
+    assert covered_steps(path, SPEC) == 32  # of 256 samples
 
 
 def test_raw_samples_are_no_container() -> None:
