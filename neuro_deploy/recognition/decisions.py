@@ -59,7 +59,8 @@ def scores(voltages: NDArray[np.int64], logit: int) -> NDArray[np.float64]:
     Returns:
         [samples, T, classes], adding up to 1 over the classes.
     """
-    logits = voltages / logit
+    # In one order, so that a sample's shares are the same to the last bit whichever array it is part of.
+    logits = np.ascontiguousarray(voltages) / logit
     shares = np.exp(logits - logits.max(axis=2, keepdims=True))
     result: NDArray[np.float64] = shares / shares.sum(axis=2, keepdims=True)
     return result

@@ -50,6 +50,15 @@ def test_scores_are_shares_that_evidence_moves() -> None:
     assert np.isfinite(scores(np.array([[[2**40, -(2**40)]]]), 64)).all()
 
 
+def test_shares_of_a_step_are_the_same_alone_and_among_others() -> None:
+    voltages = np.random.default_rng(0).integers(-5000, 5000, (40, 12, 20))[..., np.arange(1, 20, 2)]  # as words are chosen
+    together = scores(voltages, 640)
+    for sample in range(40):
+        for step in range(12):
+            alone = np.array([[voltages[sample, step].tolist()]])
+            assert np.array_equal(scores(alone, 640)[0, 0], together[sample, step])
+
+
 @pytest.mark.parametrize("threshold", [0.0, 0.4, 0.6, 0.9, 1.1])
 def test_a_decision_is_the_first_that_is_sure_enough(threshold: float) -> None:
     confidence = np.random.default_rng(1).dirichlet(np.ones(3), (50, 7))
