@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from neuro_deploy.backends import BACKENDS, Options, create, find
 from neuro_deploy.errors import ConfigError
-from neuro_deploy.workbench.progress import watch_frames
+from neuro_deploy.workbench.own_data import own_data
 
 if TYPE_CHECKING:
     from neuro_deploy.backends.host import HostRun
@@ -28,12 +28,11 @@ class Workbench:
     def __init__(self, model: Path, time_limit: float = 120.0) -> None:
         from neuro_deploy.netx import load_network
         from neuro_deploy.training.config import parse
-        from neuro_deploy.training.data import load_data
 
         self.network = load_network(model)
         manifest = self.network.manifest
         self._settings = parse(manifest.settings, f"in {model.with_suffix('.json')}")
-        self.test = load_data(self._settings.data, watch_frames).test
+        self.test = own_data(self.network, self._settings).test
         self.labels = self.test.labels
         self.options = Options(time_limit, load_model)
 

@@ -167,6 +167,10 @@ NETWORKS: dict[str, tuple[Damage, tuple[str, ...]]] = {
     "other steps": (lambda: change_manifest("steps", 65), ("64 steps", "exported for 65")),
     "an encoder that is too small": (lambda: change_manifest("input", "message_bits", 3), ("sample 0", "0 to 7")),
     "a gap without an end": (lambda: change_manifest("gap", 10**13), ("gap is 10000000000000 silent steps", "export it again")),
+    "settings of other data": (
+        lambda: change_manifest("classes", [f"word {index}" for index in range(10)]),
+        ("10 classes (word 0, word 1, word 2, ...)", "digits, has 10 (0, 1, 2, ...)", "export it again"),
+    ),
     "no checkpoint": (CHECKPOINT.unlink, (str(CHECKPOINT), "no such file", "export again")),
     "half a checkpoint": (lambda: cut(CHECKPOINT, 0.5), (str(CHECKPOINT), "SHA-256")),
     "a checkpoint of another architecture": (
