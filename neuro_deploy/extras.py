@@ -1,5 +1,6 @@
 """Packages that only some parts need: whether they are there, and how to get them."""
 
+import os
 import shutil
 import sys
 from collections.abc import Mapping
@@ -33,19 +34,23 @@ ONLY_310 = frozenset({"train", "lava", "neurobench"})
 NOT_LOCKED = frozenset({"emulators", "sanafe", "neurobench"})
 """Extras that ``make env`` leaves out."""
 
+ELSEWHERE: Mapping[str, str] = {"lava": "NEURO_DEPLOY_LAVA_PYTHON"}
+"""Packages that another Python may have instead of this one, with the variable that names it."""
+
 _ROOT = Path(__file__).parents[1]
 
 
 def present(package: str) -> bool:
-    """Whether a package can be imported; it is not."""
-    return find_spec(package) is not None
+    """Whether a package can be used: imported here (it is not), or in the Python that the user named for it."""
+    return _importable(package) or (package in ELSEWHERE and bool(os.environ.get(ELSEWHERE[package])))
 
 
 def advice(package: str) -> str:
     """What to do when a package of :data:`EXTRAS` is missing, in one line that fits this installation."""
     extra = EXTRAS[package]
     if extra in ONLY_310 and sys.version_info[:2] != (3, 10):
-        return f"{package} is not installed, and needs Python 3.10: pip install 'neuro-deploy[{extra}]' there"
+        name = f", and name that Python in {ELSEWHERE[package]}" if package in ELSEWHERE else ""
+        return f"{package} is not installed, and needs Python 3.10: pip install 'neuro-deploy[{extra}]' there{name}"
     return f"{package} is not installed: {_command(extra)}"
 
 
@@ -63,7 +68,11 @@ def require(*packages: str) -> None:
 def explained(error: ImportError) -> MissingPackageError | None:
     """An import that failed, as the user's error; None if no package of :data:`EXTRAS` is missing."""
     package = (error.name or "").partition(".")[0]
-    return MissingPackageError(advice(package)) if package in EXTRAS and not present(package) else None
+    return MissingPackageError(advice(package)) if package in EXTRAS and not _importable(package) else None
+
+
+def _importable(package: str) -> bool:
+    return find_spec(package) is not None
 
 
 def _command(extra: str) -> str:

@@ -1,17 +1,17 @@
 """Lava, from outside: start a worker, watch it, take its results, leave nothing behind.
 
 Lava starts one process for each of its parts, leaves some of them behind when it fails, and can hang for ever. So it runs in a
-worker with a process group of its own, which this module ends whatever happens. This file does not import Lava.
+worker with a process group of its own, which this module ends whatever happens; where this process is ended itself, another one
+does it (:mod:`neuro_deploy.backends.reaper`). This file does not import Lava.
 """
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from neuro_deploy import extras
+from neuro_deploy.backends import lava_python, reaper
 from neuro_deploy.backends.common import prepare, recorded
 from neuro_deploy.backends.job import DONE, ERROR, Job, Way
 from neuro_deploy.errors import BackendError
@@ -27,7 +27,10 @@ from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.trace import Trace
 from neuro_deploy.netx import content
 
-_COMMAND = (sys.executable, "-m", "neuro_deploy.backends.lava_worker")
+_WORKER = ("-m", "neuro_deploy.backends.lava_worker")
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+"""The folder of this project's package."""
 
 _POLL = 0.02
 """Seconds between two looks at the worker."""
@@ -39,7 +42,7 @@ _FOLDER = len("/nd_lava_12345678")
 """Bytes that a job's folder adds to the path of the one that it is in."""
 
 _GRACE = 5.0
-"""Seconds that the worker's processes get to end by themselves before they are killed."""
+"""Seconds that the worker's processes get to end by themselves after the last sample."""
 
 
 class LavaBackend:
@@ -62,10 +65,10 @@ class LavaBackend:
         """Run samples; see :class:`neuro_deploy.backends.Backend`.
 
         Raises:
-            MissingPackageError: Lava is not installed.
-            BackendError: the worker died, hung, or Lava failed.
+            MissingPackageError: Lava is not installed, and no Python is named that has it.
+            BackendError: that Python has no Lava; the worker died, hung, or Lava failed.
         """
-        extras.require("lava")
+        python = lava_python.find()
         injected = prepare(network, encoded)
         samples, steps = injected.shape[:2]
         chain, manifest = network.chain, network.manifest
@@ -83,10 +86,11 @@ class LavaBackend:
             job.net.write_bytes(content(network))
             np.save(job.input, injected.reshape(samples * steps, -1))
             shape = (samples * steps, sum(job.sizes))
-            open_memmap(job.spikes, mode="w+", dtype=np.uint8, shape=shape)  # type: ignore[no-untyped-call]
+            _make_room(job.spikes, shape)
+            (job.folder / _PACKAGE.name).symlink_to(_PACKAGE)
             job.save()
             begin = time.time()
-            with _worker(job) as worker:
+            with _worker(job, python) as worker:
                 self._watch(worker, job)
             spikes = np.load(job.spikes).reshape(samples, steps, -1)
             layers = tuple(spikes[:, :, place] for place in job.layers)
@@ -101,7 +105,7 @@ class LavaBackend:
         while not (job.folder / DONE).exists():
             ended = worker.poll() is not None
             if (job.folder / ERROR).exists():
-                raise BackendError(f"{self.name}: {(job.folder / ERROR).read_text().strip()}")
+                raise BackendError(f"{self.name}: {(job.folder / ERROR).read_text(encoding='utf-8').strip()}")
             if ended and not (job.folder / DONE).exists():
                 raise BackendError(
                     f"{self.name}: the worker ended with status {worker.returncode} after {_samples(job)}: {_last_words(job)}"
@@ -125,72 +129,85 @@ def _place() -> str | None:
 
 
 @contextmanager
-def _worker(job: Job) -> Iterator["subprocess.Popen[bytes]"]:
+def _worker(job: Job, python: str) -> Iterator["subprocess.Popen[bytes]"]:
     """Run the worker in a session of its own and end all of its processes on the way out, whatever the way."""
-    root = str(Path(__file__).resolve().parents[2])
-    paths = [root, *(str(Path(path).resolve()) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path)]
-    # Each of Lava's processes works on small vectors: more threads only get in each other's way.
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    if len(os.fsencode(job.folder)) < _SOCKET_PATH - 40:
-        # What Lava's processes leave in their temporary folder when they are ended then goes with the job's.
-        environment["TMPDIR"] = str(job.folder)
-    with job.log.open("wb") as log:
+    with job.log.open("wb") as log, _reaper(job.folder) as tell:
         worker = subprocess.Popen(
-            [*_COMMAND, str(job.folder)],
+            [python, *_WORKER, str(job.folder)],
             stdin=subprocess.PIPE,  # never written to: the worker ends when this process is gone and closes it
             stdout=subprocess.DEVNULL,
             stderr=log,
-            env=environment,
+            env=_environment(job.folder),
             cwd=job.folder,  # Python looks for modules there first: the user's own lava.py is not Lava
             start_new_session=True,
         )
+        try:
+            tell(str(worker.pid).encode())
+            yield worker
+            # Lava takes a moment to stop its processes in good order.
+            with suppress(subprocess.TimeoutExpired):
+                worker.wait(_GRACE)
+        finally:
+            reaper.end(worker.pid, job.folder)
+            tell(reaper.DISMISSED)
+            worker.wait()
+            if worker.stdin is not None:
+                worker.stdin.close()
+
+
+@contextmanager
+def _reaper(folder: Path) -> Iterator[Callable[[bytes], None]]:
+    """Have a worker and its folder removed if this process ends before it has done so; yields what speaks to the reaper."""
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-S", reaper.__file__, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        bufsize=0,
+        start_new_session=True,
+    )
+    pipe = process.stdin
+    assert pipe is not None
+
+    def tell(words: bytes) -> None:
+        with suppress(OSError):  # somebody has ended it
+            pipe.write(words)
+
     try:
-        yield worker
-        # Lava takes a moment to stop its processes in good order.
-        with suppress(subprocess.TimeoutExpired):
-            worker.wait(_GRACE)
+        yield tell
     finally:
-        _end_group(worker)
+        pipe.close()
+        try:
+            process.wait(_GRACE)
+        except subprocess.TimeoutExpired:  # somebody has stopped it
+            process.kill()
+            process.wait()
 
 
-def _end_group(worker: "subprocess.Popen[bytes]") -> None:
-    """End every process of the worker's group.
-
-    SIGTERM first: Python's resource tracker ignores it, sees that the others are gone, and removes their shared memory; killed with
-    the others it would leave that memory behind until the machine restarts.
-    """
-    for sent in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError):
-            os.killpg(worker.pid, sent)
-        deadline = time.monotonic() + _GRACE
-        while _alive(worker) and time.monotonic() < deadline:
-            time.sleep(_POLL)
-    worker.wait()
-    if worker.stdin is not None:
-        worker.stdin.close()
+def _environment(folder: Path) -> dict[str, str]:
+    """Variables of the worker. The package is in its folder: the place where it is installed has packages of this Python, too."""
+    paths = [str(Path(path).resolve()) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    # Each of Lava's processes works on small vectors: more threads only get in each other's way.
+    variables = lava_python.environment() | {
+        "PYTHONPATH": os.pathsep.join((str(folder), *paths)),
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    if len(os.fsencode(folder)) < _SOCKET_PATH - 40:
+        # What Lava's processes leave in their temporary folder when they are ended then goes with the job's.
+        variables["TMPDIR"] = str(folder)
+    return variables
 
 
-def _alive(worker: "subprocess.Popen[bytes]") -> bool:
-    """Whether a process of the worker's group still runs."""
-    worker.poll()  # a dead leader that nobody waits for would count
-    try:
-        os.killpg(worker.pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # what macOS says of a group of dead processes
-        return False
-    # Orphans that init has not collected yet count for killpg; where there is /proc it tells them apart.
-    states = [_state(stat, worker.pid) for stat in Path("/proc").glob("[0-9]*/stat")]
-    return not states or any(state not in ("", "Z", "X") for state in states)
-
-
-def _state(stat: Path, group: int) -> str:
-    """State letter of a process of a group, empty for another's (``man 5 proc``; the name in brackets may hold anything)."""
-    try:
-        fields = stat.read_text().rpartition(")")[2].split()
-    except OSError:  # it has ended meanwhile
-        return ""
-    return fields[0] if fields[2] == str(group) else ""
+def _make_room(path: Path, shape: tuple[int, int]) -> None:
+    """Make a uint8 array of zeros in a file, with all of its space on the disk: a full one would end the worker when it writes."""
+    array = open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)  # type: ignore[no-untyped-call]
+    array.flush()
+    del array
+    with path.open("r+b") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def _samples(job: Job) -> str:

@@ -5,14 +5,18 @@ finished samples; see :mod:`neuro_deploy.backends.job` for the files. It ends wi
 """
 
 import json
+import multiprocessing
 import os
+import resource
 import shutil
 import signal
 import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import accumulate
+from multiprocessing import shared_memory
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +35,16 @@ from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 from lava.utils import loihi
 
 from neuro_deploy.backends.job import DONE, ERROR, PROGRESS, Job, Way
+from neuro_deploy.backends.reaper import SHARED, remove_shared_memory
+
+_OPEN_FILES = 8192
+"""Each of Lava's channels takes some; macOS gives a process 256 if it does not ask for more."""
+
+_POLL = 0.25
+"""Seconds between two looks at Lava's processes."""
+
+_REAPER = 4.0
+"""Seconds after the parent's end in which the reaper ends this process, too; if it was ended itself, we do its work."""
 
 
 class Source(AbstractProcess):
@@ -207,6 +221,7 @@ def run(job: Job) -> None:
     """Run all samples of a job, one after the other."""
     network = hdf5.Network(net_config=str(job.net), input_message_bits=job.message_bits)
     runner = _RUNNERS[job.way](job, network)
+    _watch_processes(job.folder)
     voltages = np.zeros((job.samples, job.sizes[-1]), np.int64)
     start, begin = time.time(), time.perf_counter()
     with (job.folder / PROGRESS).open("ab", buffering=0) as progress:
@@ -228,21 +243,86 @@ def _end_with_parent(folder: Path) -> None:
     """Wait until the parent closes our stdin, which it does by ending, then leave no process and no file."""
     while os.read(0, 1):
         pass
+    time.sleep(_REAPER)
+    remove_shared_memory(folder)
     shutil.rmtree(folder, ignore_errors=True)
-    os.killpg(0, signal.SIGTERM)
+    os.killpg(0, signal.SIGKILL)
+
+
+def _note_shared_memory(folder: Path) -> None:
+    """Write the name of each piece of shared memory into a file before it is made, so that others can remove it."""
+    name_it = shared_memory._make_filename  # type: ignore[attr-defined]
+    notes = (folder / SHARED).open("a", encoding="ascii", buffering=1)
+
+    def noted() -> str:
+        name: str = name_it()
+        notes.write(f"{name}\n")
+        return name
+
+    shared_memory._make_filename = noted  # type: ignore[attr-defined]
+
+
+def _allow_open_files() -> None:
+    """Ask for as many open files as Lava needs, as far as that is allowed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _watch_processes(folder: Path) -> None:
+    """Report the first of Lava's processes that a signal ends: the others wait for it for ever."""
+    if not hasattr(os, "waitid"):  # macOS before Python 3.13
+        return
+    pids = [child.pid for child in multiprocessing.active_children() if child.pid is not None]
+
+    def watch() -> None:
+        while pids:
+            for pid in tuple(pids):
+                try:
+                    end = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+                except ChildProcessError:  # Lava has waited for it
+                    pids.remove(pid)
+                    continue
+                if end is not None and end.si_code != os.CLD_EXITED:
+                    _report(folder, f"a process of Lava was ended by {_explained(end.si_status)}")
+                    return
+            time.sleep(_POLL)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _explained(number: int) -> str:
+    """A signal's name, and what usually sends it."""
+    name = signal.Signals(number).name
+    if number == signal.SIGBUS:
+        free = shutil.disk_usage("/dev/shm").free
+        return f"{name}, as where shared memory is full ({free:,} bytes are free in /dev/shm): make room there"
+    if number == signal.SIGKILL:
+        return f"{name}, as where a machine has no memory left: run fewer at once"
+    return name
+
+
+def _report(folder: Path, message: str) -> None:
+    """Tell the parent, in one line, why this run fails; the first reason counts."""
+    if (folder / ERROR).exists():
+        return
+    part = folder / f"{ERROR}.part"
+    part.write_text(" ".join(message.split()) + "\n", encoding="utf-8")
+    part.rename(folder / ERROR)
 
 
 def main() -> int:
     """Run the job whose folder is the first argument; errors become one line in a file."""
     folder = Path(sys.argv[1])
     threading.Thread(target=_end_with_parent, args=(folder,), daemon=True).start()
+    _allow_open_files()
+    _note_shared_memory(folder)
     try:
         run(Job.load(folder))
     except Exception as error:  # whatever Lava raises, the parent wants to know
-        message = " ".join(str(error).split())
-        part = folder / f"{ERROR}.part"
-        part.write_text(f"{type(error).__name__}: {message}\n")
-        part.rename(folder / ERROR)
+        _report(folder, f"{type(error).__name__}: {error}")
         raise
     return 0
 

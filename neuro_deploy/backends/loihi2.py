@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from neuro_deploy.backends import lava_python
 from neuro_deploy.backends.lava import LavaBackend
 from neuro_deploy.errors import BackendError
 from neuro_deploy.ir.network import Network
@@ -47,8 +48,12 @@ def missing() -> str | None:
 
     Looks for the file that Lava's own ``lava.utils.loihi.is_installed`` looks for, without importing Lava.
     """
+    try:
+        elsewhere = lava_python.named()
+    except BackendError as error:
+        return str(error)
     spec = find_spec("lava")
-    places = [] if spec is None else spec.submodule_search_locations or []
+    places = elsewhere.places if elsewhere else [] if spec is None else spec.submodule_search_locations or []
     if any(any(Path(place, "utils").glob("loihi2_profiler*")) for place in places):
         return None
     return (

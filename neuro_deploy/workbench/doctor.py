@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from neuro_deploy import extras
-from neuro_deploy.backends import loihi2
+from neuro_deploy.backends import lava_python, loihi2
 from neuro_deploy.backends.integer import IntegerBackend
 from neuro_deploy.backends.lava import LavaBackend
 from neuro_deploy.errors import NeuroDeployError
@@ -52,7 +52,14 @@ def examine(models: Path) -> tuple[Finding, ...]:
     if not nets:
         findings.append(Finding("models", f"none in {models}: neuro-deploy export CONFIG writes one", True))
     if not extras.present("lava"):
-        return (*findings, Finding("Lava self-test", "not run: Lava is not installed", True))
+        return (
+            *findings,
+            Finding("Lava self-test", f"not run: Lava is not installed, and {lava_python.VARIABLE} is not set", True),
+        )
+    if os.environ.get(lava_python.VARIABLE):
+        findings.append(_attempt(f"Lava ({lava_python.VARIABLE})", _lava_python))
+        if not findings[-1].good:
+            return tuple(findings)
     return (*findings, _attempt("Lava self-test", _self_test))
 
 
@@ -61,6 +68,11 @@ def _attempt(what: str, look: Callable[[], str]) -> Finding:
         return Finding(what, look(), True)
     except NeuroDeployError as error:
         return Finding(what, str(error), False)
+
+
+def _lava_python() -> str:
+    python = lava_python.ask(os.environ[lava_python.VARIABLE])
+    return f"lava-nc {python.lava} in {python.program}, Python {python.python}"
 
 
 def _python() -> Finding:

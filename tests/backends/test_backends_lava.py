@@ -96,7 +96,7 @@ HANG = "subprocess.Popen([sys.executable, '-c', {child!r}]); out.open('a').write
 def pretend(monkeypatch: pytest.MonkeyPatch, script: str, out: Path) -> None:
     """Run a script in the worker's place."""
     text = (PRELUDE + script).format(out=str(out), child=CHILD.format(out=str(out)))
-    monkeypatch.setattr(lava, "_COMMAND", (sys.executable, "-c", text))
+    monkeypatch.setattr(lava, "_WORKER", ("-c", text))
 
 
 def assert_ended(out: Path) -> None:
