@@ -270,3 +270,12 @@ def test_a_stream_without_end_takes_no_more_memory(tmp_path: Path) -> None:
         assert tracemalloc.get_traced_memory()[0] < 100_000
     finally:
         tracemalloc.stop()
+
+
+def test_a_closed_standard_input_is_one_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hearing(tmp_path)
+    monkeypatch.setattr("sys.stdin", None)
+    assert commands.run("classify", tmp_path / "net.net", "-") == 2
+    assert capfd.readouterr().err == "error: -: standard input is closed: pipe raw 16-bit samples into it\n"
