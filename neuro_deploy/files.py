@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import json
 import os
 import stat
 import sys
@@ -17,6 +18,9 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+TEXT_MAX = 1 << 26
+"""Bytes of a text: a configuration, a cost table, a report."""
 
 Content: TypeAlias = bytes | Callable[[BinaryIO], object]
 """All bytes of a file, or what writes them into an open file."""
@@ -95,7 +99,32 @@ def parse_toml(text: str) -> dict[str, Any]:
     Raises:
         ValueError: it is not TOML; says where.
     """
-    return tomllib.loads(text)
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise ValueError("values inside each other without end") from error
+
+
+def parse_json(text: str) -> Any:
+    """The value in a JSON document.
+
+    Raises:
+        ValueError: it is not JSON; says where.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("values inside each other without end") from error
+
+
+def read_text(path: Path) -> str:
+    """A text in UTF-8 that somebody else may have made; see :func:`read_limited`.
+
+    Raises:
+        OSError: it cannot be read, is no file, or is very large.
+        UnicodeDecodeError: it is no text.
+    """
+    return read_limited(path, TEXT_MAX).decode("utf-8")
 
 
 def read_limited(path: Path, limit: int) -> bytes:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from neuro_deploy.errors import ConfigError
-from neuro_deploy.files import parse_toml
+from neuro_deploy.files import parse_toml, read_text
 from neuro_deploy.ir.manifest import LARGEST, FrontEndSpec
 from neuro_deploy.training.data_settings import DataSettings, RecordedData, Strict
 
@@ -186,7 +186,7 @@ def load(name: str) -> Config:
     """
     path = Path(name) if name.endswith(".toml") else CONFIGS / f"{name}.toml"
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         known = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.toml")))
         reason = getattr(error, "strerror", None) or "not a text file"

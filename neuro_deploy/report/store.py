@@ -1,12 +1,11 @@
 """Reports on the disk: the page and the plain data, written together; the plain data, read with care."""
 
-import json
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from neuro_deploy.errors import ModelFileError
-from neuro_deploy.files import write_all_atomically
+from neuro_deploy.files import parse_json, read_text, write_all_atomically
 from neuro_deploy.report.model import FORMAT, FORMAT_VERSION, Report
 
 
@@ -37,12 +36,12 @@ def load(path: Path) -> Report:
         ModelFileError: it is missing, damaged, of another version, or no report at all.
     """
     try:
-        values = json.loads(path.read_bytes())
+        values = parse_json(read_text(path))
     except FileNotFoundError as error:
         raise ModelFileError(f"{path}: no such file: neuro-deploy report CONFIG writes runs/CONFIG/report.json") from error
     except OSError as error:
         raise ModelFileError(f"{path}: {error.strerror}: name a report.json") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ModelFileError(f"{path}: no JSON, or damaged: make the report again") from error
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise ModelFileError(f"{path}: JSON, but not a report of this program: name a report.json")

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from neuro_deploy.backends import Backend
 from neuro_deploy.errors import InputError, ModelFileError
-from neuro_deploy.files import write_atomically
+from neuro_deploy.files import parse_json, read_text, write_atomically
 from neuro_deploy.ir.inputs import encode, fingerprint
 from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.trace import Trace
@@ -209,7 +209,7 @@ def load_result(path: Path) -> Simulation:
         ModelFileError: missing, damaged or of another format.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = parse_json(read_text(path))
         if values.pop("format_version") != RESULT_FORMAT:
             raise ModelFileError(f"{path}: not a simulation result of format {RESULT_FORMAT}: simulate again")
         values = {field.name: values[field.name] for field in fields(Simulation)}

@@ -452,6 +452,31 @@ def test_reports(refused: Refused, name: str, content: str) -> None:
     refused("report tiny.toml", str(path), "again")
 
 
+DEEP_JSON, DEEP_TOML = '{"a":' * 50_000 + "1" + "}" * 50_000, "x = " + "[" * 9000 + "]" * 9000
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "command"),
+    [
+        ("deep.toml", DEEP_TOML, "train deep.toml"),
+        ("deep.toml", DEEP_TOML, "report tiny.toml --table deep.toml"),
+        ("deep.json", DEEP_JSON, "compare deep.json deep.json"),
+        ("runs/tiny/simulation.json", DEEP_JSON, "report tiny.toml"),
+        ("pipe.toml", None, "train pipe.toml"),
+        ("pipe.toml", None, "report tiny.toml --table pipe.toml"),
+        ("pipe.json", None, "compare pipe.json pipe.json"),
+        ("runs/tiny/simulation.json", None, "report tiny.toml"),
+    ],
+)
+def test_texts_without_end(refused: Refused, name: str, content: str | None, command: str) -> None:
+    if content is None:
+        Path(name).unlink(missing_ok=True)
+        os.mkfifo(name)
+    else:
+        Path(name).write_text(content)
+    refused(command, name)
+
+
 def test_an_extra_that_is_missing(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "brian2_loihi", None)
     refused(

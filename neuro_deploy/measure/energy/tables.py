@@ -11,7 +11,7 @@ from typing import Annotated, Final, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from neuro_deploy.errors import ConfigError
-from neuro_deploy.files import parse_toml
+from neuro_deploy.files import parse_toml, read_text
 
 _FOLDER = resources.files("neuro_deploy.measure.energy") / "tables"
 
@@ -113,7 +113,7 @@ def load_table(name: str) -> Table:
         text = (_FOLDER / f"{name}{SUFFIX}").read_text(encoding="utf-8")
     elif name.endswith(SUFFIX):
         try:
-            text = Path(name).read_text(encoding="utf-8")
+            text = read_text(Path(name))
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "not a text file"
             raise ConfigError(f"cost table {name}: {reason}: give the path of a .toml file") from error
