@@ -3,23 +3,20 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from unittest.mock import patch
 
 import numba
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
-from neuro_deploy import cli
+from neuro_deploy import cli, extras
 from neuro_deploy.backends.integer import IntegerBackend
 from neuro_deploy.ir.inputs import encode
 from neuro_deploy.ir.trace import Trace
 from neuro_deploy.netx import load_network
-from neuro_deploy.training.config import load
-from neuro_deploy.training.data import load_data
 
 CONFIG = """
 [data]
@@ -64,14 +61,25 @@ def make(folder: Path) -> None:
 @contextmanager
 def _one_thread() -> Iterator[None]:
     """Networks this small gain nothing from more threads, and threads that wait for each other crawl on a busy machine."""
-    before = torch.get_num_threads(), numba.get_num_threads()
-    torch.set_num_threads(1)
+    before = numba.get_num_threads()
     numba.set_num_threads(1)
+    try:
+        with _one_thread_in_torch() if extras.present("torch") else nullcontext():
+            yield
+    finally:
+        numba.set_num_threads(before)
+
+
+@contextmanager
+def _one_thread_in_torch() -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(before[0])
-        numba.set_num_threads(before[1])
+        torch.set_num_threads(before)
 
 
 @contextmanager
@@ -94,6 +102,9 @@ class Lava(IntegerBackend):
 
 def reference(samples: int) -> Trace:
     """The trace of the first test samples, without the command line."""
+    from neuro_deploy.training.config import load
+    from neuro_deploy.training.data import load_data
+
     network = load_network(Path(MODEL))
     test = load_data(load("tiny.toml").data).test
     return IntegerBackend().run(network, encode(test.samples[:samples], network.manifest.input))
@@ -101,4 +112,7 @@ def reference(samples: int) -> Trace:
 
 def labels(samples: int) -> NDArray[np.int64]:
     """Of the same samples."""
+    from neuro_deploy.training.config import load
+    from neuro_deploy.training.data import load_data
+
     return load_data(load("tiny.toml").data).test.labels[:samples]

@@ -3,13 +3,19 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+from needs import left_out
 
+from neuro_deploy import extras
 from neuro_deploy.datasets.store import data_root
-from neuro_deploy.training.config import load
-from neuro_deploy.training.data import Data, load_data
+
+if TYPE_CHECKING:
+    from neuro_deploy.training.data import Data
+
+collect_ignore = left_out()
 
 # A time limit for one example fails by chance on a busy machine; pytest-timeout ends a test that hangs.
 settings.register_profile("shared", deadline=None)
@@ -21,6 +27,9 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with tiny.toml, its training in runs and its network in netx_models; not to be changed."""
     import commands
 
+    for package in ("torch", "sklearn", "lava"):
+        if not extras.present(package):
+            pytest.skip(f"needs {package}")
     folder = tmp_path_factory.mktemp("project")
     commands.make(folder)
     return folder
@@ -62,10 +71,13 @@ def recordings(unpacked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def data_of(request: pytest.FixtureRequest) -> Callable[[str], Data]:
+def data_of(request: pytest.FixtureRequest) -> "Callable[[str], Data]":
     """The data of a configuration that is shipped with its network."""
 
-    def load_of(name: str) -> Data:
+    from neuro_deploy.training.config import load
+    from neuro_deploy.training.data import load_data
+
+    def load_of(name: str) -> "Data":
         settings = load(name).data
         if settings.name == "speech_commands":
             request.getfixturevalue("recordings")
