@@ -9,7 +9,7 @@ report: SAMPLES ?= 8
 PYTEST_ARGS ?=
 # More arguments for the benchmarks, for example --quick or --only lava
 BENCH_ARGS ?=
-# The Python 3.10 to make .venv with; found if not given
+# The Python to make the environment with; found if not given. Of .venv a Python 3.10, of .venv-core any from 3.10 to 3.13
 PYTHON ?=
 export PYTHON
 
@@ -19,7 +19,7 @@ RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help train export simulate check report test bench lint lock env clean distclean
+.PHONY: help train export simulate check report test test-core bench lint lock env clean distclean
 
 train: env  ## Train the network of CONFIG
 	$(RUN) neuro-deploy train $(CONFIG)
@@ -36,8 +36,15 @@ check: env  ## Compare every spike of the backends; name the first that differs
 report: env  ## Write the report of CONFIG; what it needs and is not there is run
 	$(RUN) neuro-deploy report $(CONFIG) --lava-samples $(SAMPLES)
 
-test: env  ## Run the tests, without the slow ones; those with PYTEST_ARGS='-m slow'
+test: env  ## Run the tests, then the core's on a second Python where there is one; the slow ones with PYTEST_ARGS='-m slow'
 	$(RUN) python -m pytest $(PYTEST_ARGS)
+ifeq ($(strip $(PYTEST_ARGS)),)
+	@second=$$(PYTHON= scripts/env.sh second) && { [ -z "$$second" ] || $(MAKE) --no-print-directory test-core PYTHON="$$second"; }
+endif
+
+test-core:  ## Run the core's tests in .venv-core, without torch, Lava and what else is optional, on PYTHON
+	@scripts/env.sh core
+	.venv-core/bin/python -m pytest $(PYTEST_ARGS)
 
 bench: env  ## Measure stock against ours side by side; results and figures in benchmarks/results
 	$(RUN) python -m benchmarks $(BENCH_ARGS)
@@ -50,23 +57,23 @@ lint: env  ## Check style, format and types
 env:  ## Make .venv current, nothing else
 	@scripts/env.sh
 
-lock:  ## Write requirements.lock from pyproject.toml
+lock:  ## Write the locks from pyproject.toml
 	@scripts/env.sh lock
 
-clean:  ## Remove runs and caches, keep .venv
+clean:  ## Remove runs and caches, keep the environments
 	rm -rf runs build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find neuro_deploy training tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
-distclean: clean  ## Remove .venv and .tools too
-	rm -rf .venv .tools
+distclean: clean  ## Remove the environments and .tools too
+	rm -rf .venv .venv-core .tools
 
 help:  ## Show this list
 	@echo "usage: make TARGET ... [VARIABLE=value ...]"
 	@echo
-	@awk -F ':.*  ## ' '/^[a-z]*:.*  ## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*  ## ' '/^[a-z-]*:.*  ## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@printf '  %-14s %s\n' 'CONFIG=$(CONFIG)' 'the task: a file of training/configs, without .toml' \
 	    'SAMPLES=' 'how many samples stock Lava simulates: 16, for a report 8' \
 	    'PYTEST_ARGS=' 'more arguments for pytest' \
 	    'BENCH_ARGS=' 'more arguments for the benchmarks, such as --quick' \
-	    'PYTHON=' 'the Python 3.10 to make .venv with; found if not given'
+	    'PYTHON=' 'the Python to use, for .venv a 3.10; found if not given'

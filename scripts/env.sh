@@ -1,46 +1,59 @@
 #!/bin/sh
-# Brings up .venv: Python 3.10, the packages of requirements.lock with their hashes verified, this project editable.
+# Brings up an environment: its Python, the packages of its lock with their hashes verified, this project editable.
 #
-#   scripts/env.sh        make .venv current; returns at once if it is
-#   scripts/env.sh lock   write requirements.lock from pyproject.toml; versions in it stay unless they no longer fit
+#   scripts/env.sh            make .venv current (Python 3.10, everything but the emulators); returns at once if it is
+#   scripts/env.sh core       make .venv-core current: the core and its tests, on the newest Python from 3.10 to 3.13
+#   scripts/env.sh emulators  make .venv-emulators current: what .venv has, and the emulators
+#   scripts/env.sh second     print the path of a Python from 3.11 to 3.13 to test the core with; say so if there is none
+#   scripts/env.sh lock       write the locks from pyproject.toml; versions in them stay unless they no longer fit
 #
-# PYTHON=...  the Python 3.10 to use. Without it: python3.10 on PATH, pyenv's, any other that uv finds, one that uv downloads.
+# PYTHON=...  the Python to use. Without it: one on PATH, pyenv's, any other that uv finds, one that uv downloads.
 # uv is taken from PATH, else put into .tools/uv at the version and with the hashes of scripts/uv.txt.
 set -eu
 unset CDPATH  # with it, cd may go elsewhere, and prints where
 cd "$(dirname "$0")/.."
 
-stamp=.venv/.stamp            # the last thing written; says what .venv was made from
-unfinished=.venv/.unfinished  # there while packages are written; found later, it means that .venv may be broken
-
-unset UV_SYSTEM_PYTHON UV_PYTHON PYTHONHOME  # each would turn uv or Python away from .venv
+unset UV_SYSTEM_PYTHON UV_PYTHON PYTHONHOME  # each would turn uv or Python away from the environment
 
 say() { echo "env: $*" >&2; }
 die() { say "$*"; exit 2; }
 
-# Prints the path of the interpreter behind $1 (a shim, a virtual environment), if that is a CPython 3.10 that runs.
-python310() {
+# Prints the path of the interpreter behind $1 (a shim, a virtual environment), if that is a CPython of $pythons that runs.
+suitable() {
     "$1" -c '
 import os, sys
-if sys.version_info[:2] != (3, 10) or sys.implementation.name != "cpython": sys.exit(1)
-path = os.path.join(sys.base_prefix, "bin", "python3.10")
-print(os.path.realpath(path if os.access(path, os.X_OK) else sys.executable))' 2>/dev/null
+version = "%d.%d" % sys.version_info[:2]
+if version not in sys.argv[1:] or sys.implementation.name != "cpython": sys.exit(1)
+path = os.path.join(sys.base_prefix, "bin", "python" + version)
+print(os.path.realpath(path if os.access(path, os.X_OK) else sys.executable))' $pythons 2>/dev/null
+}
+
+# Prints the first Python of $pythons on this machine, in their order.
+present() {
+    for version in $pythons; do
+        for python in "python$version" "${PYENV_ROOT:-${HOME:-}/.pyenv}/versions/$version"*"/bin/python$version" python3; do
+            (pythons=$version; suitable "$python") && return
+        done
+    done
+    uv=$(find_uv)
+    for version in $pythons; do
+        "$uv" python find --system --no-project --no-python-downloads "cpython@$version" 2>/dev/null && return
+    done
+    return 1
 }
 
 find_python() {
     if [ -n "${PYTHON:-}" ]; then
-        python310 "$PYTHON" && return
-        version=$("$PYTHON" --version 2>&1) || die "PYTHON=$PYTHON cannot be run; give the path of a Python 3.10"
-        die "PYTHON=$PYTHON is $version, but Lava needs CPython 3.10; give the path of one or leave PYTHON out"
+        suitable "$PYTHON" && return
+        version=$("$PYTHON" --version 2>&1) || die "PYTHON=$PYTHON cannot be run; give the path of a Python $range"
+        die "PYTHON=$PYTHON is $version, but $why CPython $range; give the path of one or leave PYTHON out"
     fi
-    for python in python3.10 "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/3.10*/bin/python3.10; do
-        python310 "$python" && return
-    done
-    "$uv" python find --system --no-project --no-python-downloads cpython@3.10 2>/dev/null && return
-    say "no Python 3.10 on this machine; downloading one"
-    "$uv" python install --quiet cpython@3.10 >/dev/null 2>&1 &&
-        "$uv" python find --system --no-project --no-python-downloads cpython@3.10 2>/dev/null && return
-    die "no Python 3.10 found, and none could be downloaded; install it, then run 'make PYTHON=/path/to/python3.10 TARGET'"
+    present && return
+    version=${pythons%% *}
+    say "no Python $range on this machine; downloading one"
+    "$uv" python install --quiet "cpython@$version" >/dev/null 2>&1 &&
+        "$uv" python find --system --no-project --no-python-downloads "cpython@$version" 2>/dev/null && return
+    die "no Python $range found, and none could be downloaded; install it, then run 'make PYTHON=/path/to/python TARGET'"
 }
 
 # Prints the path of a uv that runs and is new enough (0.5); installs one if there is none.
@@ -81,11 +94,11 @@ install_uv() {
 }
 
 # What a current environment was made from: this place and the files that decide its content.
-wanted() { pwd -P; cksum requirements.lock pyproject.toml scripts/env.sh; }
+wanted() { pwd -P; cksum "$lock" pyproject.toml scripts/env.sh; }
 
 is_current() {
-    [ "$(cat "$stamp" 2>/dev/null)" = "$state" ] && [ -x .venv/bin/python ] && [ ! -e "$unfinished" ] &&
-        { [ -z "$asked" ] || [ "$(python310 .venv/bin/python)" = "$asked" ]; }
+    [ "$(cat "$stamp" 2>/dev/null)" = "$state" ] && [ -x "$venv/bin/python" ] && [ ! -e "$unfinished" ] &&
+        { [ -z "$asked" ] || [ "$(suitable "$venv/bin/python")" = "$asked" ]; }
 }
 
 sync() {
@@ -102,45 +115,70 @@ sync() {
 
     uv=$(find_uv)
     if [ -e "$unfinished" ]; then
-        say "an earlier installation into .venv did not finish; making .venv anew"
-        rm -rf .venv
+        say "an earlier installation into $venv did not finish; making $venv anew"
+        rm -rf "$venv"
     elif [ -e "$stamp" ] && [ "$(sed -n 1p "$stamp")" != "$(pwd -P)" ]; then
-        say ".venv was made in another place, where its scripts look for Python; making it anew"
-        rm -rf .venv
-    elif [ -e .venv ]; then
-        has=$(python310 .venv/bin/python || true)
+        say "$venv was made in another place, where its scripts look for Python; making it anew"
+        rm -rf "$venv"
+    elif [ -e "$venv" ]; then
+        has=$(suitable "$venv/bin/python" || true)
         if [ -z "$has" ] || [ "$has" != "${asked:-$has}" ]; then
-            say ".venv was made by another Python; making it anew"
-            rm -rf .venv
+            say "$venv was made by another Python; making it anew"
+            rm -rf "$venv"
         fi
     fi
-    if [ ! -e .venv ]; then
+    if [ ! -e "$venv" ]; then
         python=${asked:-$(find_python)}
-        "$uv" venv --quiet --no-project --python "$python" .venv
+        "$uv" venv --quiet --no-project --python "$python" "$venv"
     fi
-    # install, not sync: what people add to .venv themselves stays; `make distclean` gives the exact set
-    say "installing requirements.lock into .venv (on x86_64 Linux about 5.5 GB, with CUDA's libraries)"
+    # install, not sync: what people add themselves stays; `make distclean` gives the exact set
+    say "installing $lock into $venv (on x86_64 Linux about $size)"
     rm -f "$stamp"
     : >"$unfinished"
     quiet=
     if [ ! -t 2 ]; then quiet=--quiet; fi  # progress is for people; a log needs no list of packages
-    "$uv" pip install $quiet --python .venv/bin/python --require-hashes --only-binary :all: -r requirements.lock
-    "$uv" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
+    "$uv" pip install $quiet --python "$venv/bin/python" --require-hashes --only-binary :all: -r "$lock"
+    "$uv" pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation --editable .
     rm -f "$unfinished"
     echo "$state" >"$stamp"
-    say "ready: $(.venv/bin/python --version) in .venv"
+    say "ready: $("$venv/bin/python" --version) in $venv"
+}
+
+# One lock: its name, then what uv is to resolve.
+compile() {
+    to=$1
+    shift
+    "$uv" pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
+        --custom-compile-command "make lock" --output-file "$to" "$@" pyproject.toml
 }
 
 lock() {
     unset UV_INDEX UV_DEFAULT_INDEX UV_INDEX_URL UV_EXTRA_INDEX_URL UV_FIND_LINKS
     uv=$(find_uv)
+    everything="--extra audio --extra report --extra train --extra lava --extra cluster"
     # without the emulators: they are others' work, with licences of their own
-    "$uv" pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
-        --extra audio --extra report --extra train --extra lava --extra cluster --extra dev \
-        --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
+    compile requirements.lock $everything --extra dev
+    # all Pythons and systems: pyproject.toml tells uv of Lava's alone
+    compile requirements-core.lock --no-config --extra test
 }
 
-case ${1:-sync} in
-    sync | lock) "${1:-sync}" ;;
-    *) die "unknown command '$1'; known: sync, lock" ;;
+# The environment of a name: its folder, its lock, the Pythons it may have, the one that is looked for first in front.
+environment() {
+    case $1 in
+        main) venv=.venv lock=requirements.lock pythons=3.10 range=3.10 why="Lava needs" size="5.5 GB, with CUDA's libraries" ;;
+        core) venv=.venv-core lock=requirements-core.lock pythons="3.13 3.12 3.11 3.10" range="3.10 to 3.13" why="numba needs" size="250 MB" ;;
+    esac
+    stamp=$venv/.stamp            # the last thing written; says what the environment was made from
+    unfinished=$venv/.unfinished  # there while packages are written; found later, it means that the environment may be broken
+}
+
+second() {
+    pythons="3.13 3.12 3.11"
+    present || say "no Python from 3.11 to 3.13 on this machine: the core's tests are not run on a second one"
+}
+
+case ${1:-main} in
+    main | core) environment "${1:-main}"; sync ;;
+    lock | second) "$1" ;;
+    *) die "unknown command '$1'; known: main, core, second, lock" ;;
 esac

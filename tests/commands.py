@@ -10,9 +10,10 @@ from unittest.mock import patch
 import numba
 import numpy as np
 import pytest
+from needs import missing
 from numpy.typing import NDArray
 
-from neuro_deploy import cli, extras
+from neuro_deploy import cli
 from neuro_deploy.backends.integer import IntegerBackend
 from neuro_deploy.ir.inputs import encode
 from neuro_deploy.ir.trace import Trace
@@ -64,7 +65,7 @@ def _one_thread() -> Iterator[None]:
     before = numba.get_num_threads()
     numba.set_num_threads(1)
     try:
-        with _one_thread_in_torch() if extras.present("torch") else nullcontext():
+        with _one_thread_in_torch() if not missing("torch") else nullcontext():
             yield
     finally:
         numba.set_num_threads(before)

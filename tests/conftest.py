@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
-from needs import left_out
+from needs import left_out, missing
 
-from neuro_deploy import extras
 from neuro_deploy.datasets.store import data_root
 
 if TYPE_CHECKING:
     from neuro_deploy.training.data import Data
 
-collect_ignore = left_out()
+collect_ignore = [path for paths in left_out().values() for path in paths]
+
+
+def pytest_report_header() -> list[str]:
+    return [f"not collected, needs {package}: {', '.join(paths)}" for package, paths in left_out().items()]
+
 
 # A time limit for one example fails by chance on a busy machine; pytest-timeout ends a test that hangs.
 settings.register_profile("shared", deadline=None)
@@ -28,7 +32,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import commands
 
     for package in ("torch", "sklearn", "lava"):
-        if not extras.present(package):
+        if missing(package):
             pytest.skip(f"needs {package}")
     folder = tmp_path_factory.mktemp("project")
     commands.make(folder)

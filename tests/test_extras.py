@@ -47,7 +47,14 @@ def in_core(*arguments: str) -> subprocess.CompletedProcess[str]:
         ("soundfile", (3, 10), True, "soundfile is not installed: make env"),
         ("torch", (3, 10), True, "torch is not installed: make env"),
         ("torch", (3, 10), False, "torch is not installed: pip install 'neuro-deploy[train]'"),
-        ("lava", (3, 12), False, "lava is not installed, and needs Python 3.10: pip install 'neuro-deploy[lava]' there"),
+        (
+            "lava",
+            (3, 12),
+            False,
+            "lava is not installed, and needs Python 3.10: pip install 'neuro-deploy[lava]' there, "
+            "and name that Python in NEURO_DEPLOY_LAVA_PYTHON",
+        ),
+        ("torch", (3, 12), True, "torch is not installed, and needs Python 3.10: pip install 'neuro-deploy[train]' there"),
         ("sanafe", (3, 10), True, "sanafe is not installed: uv pip install --python .venv/bin/python -e '.[sanafe]'"),
     ],
 )
@@ -76,7 +83,7 @@ def test_an_environment_of_its_own_is_no_checkout(monkeypatch: pytest.MonkeyPatc
         ("kaldi_native_fbank", lambda: FrontEnd(SPEC, 16000)),
         ("soundfile", lambda: file_frames(Path("some.wav"), SPEC)),
         ("requests", lambda: download("x:", Path("part"), lambda have, total: None)),
-        ("lava", lambda: LavaBackend().run(*[None] * 3)),  # type: ignore[arg-type]
+        ("lava", lambda: LavaBackend().run(*[None] * 2)),  # type: ignore[arg-type]
     ],
 )
 def test_who_uses_a_missing_package_is_told(monkeypatch: pytest.MonkeyPatch, package: str, use: Callable[[], object]) -> None:
@@ -88,7 +95,7 @@ def test_who_uses_a_missing_package_is_told(monkeypatch: pytest.MonkeyPatch, pac
 @pytest.mark.parametrize(
     ("arguments", "extra"),
     [
-        ("simulate netx_models/digits.net --backend lava --samples 1", "train"),
+        ("simulate netx_models/digits.net --backend lava --samples 1", "lava"),
         ("train digits", "train"),
         ("export digits", "train"),
         ("sweep digits --set train.rate=0.1", "train"),

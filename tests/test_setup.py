@@ -1,4 +1,4 @@
-"""The lock agrees with pyproject.toml and names no host; the Makefile and scripts/env.sh keep their promises.
+"""The locks agree with pyproject.toml and name no host; the Makefile and scripts/env.sh keep their promises.
 
 A stand-in for uv makes the tests of env.sh quick: it writes down how it was called and installs nothing.
 """
@@ -18,14 +18,24 @@ from neuro_deploy.files import parse_toml
 ROOT = Path(__file__).parent.parent
 PYPROJECT = parse_toml((ROOT / "pyproject.toml").read_text())
 LOCK = (ROOT / "requirements.lock").read_text()
+CORE_LOCK = (ROOT / "requirements-core.lock").read_text()
 UV_LOCK = (ROOT / "scripts" / "uv.txt").read_text()
+
+VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+PYTHON = Path(sys.base_prefix) / "bin" / f"python{VERSION}"
+on_310 = pytest.mark.skipif(VERSION != "3.10", reason=".venv is an environment of Python 3.10")
+ENVIRONMENTS = [
+    pytest.param((), ".venv", "requirements.lock", marks=on_310),
+    (("core",), ".venv-core", "requirements-core.lock"),
+]
 
 FAKE_UV = f"""#!/bin/sh
 echo "$*" >>uv.log
 case "$1 $2" in
     --version*) echo "uv 0.13.9" ;;
-    venv*) mkdir -p .venv/bin; ln -s "{Path(sys.base_prefix) / "bin" / "python3.10"}" .venv/bin/python ;;
+    venv*) for last; do :; done; mkdir -p "$last/bin"; ln -s "{PYTHON}" "$last/bin/python" ;;
     "pip install") [ ! -e fail ] ;;
+    "python find") exit 1 ;;
 esac
 """
 OTHER_PYTHON = """#!/bin/sh
@@ -48,25 +58,25 @@ def program(path: Path, text: str) -> Path:
 
 @pytest.fixture
 def copy(tmp_path):
-    """A copy of the files that decide the environment, with the stand-in as its uv."""
-    for name in ("pyproject.toml", "requirements.lock", "scripts/env.sh"):
+    """A copy of the files that decide the environments, with the stand-in as its uv."""
+    for name in ("pyproject.toml", "requirements.lock", "requirements-core.lock", "scripts/env.sh"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     program(tmp_path / "bin" / "uv", FAKE_UV)
     return tmp_path
 
 
-def bring_up(copy: Path, **variables: str) -> tuple[int, list[str], str]:
+def bring_up(copy: Path, *name: str, **variables: str) -> tuple[int, list[str], str]:
     """Run env.sh: exit status, what uv was asked to do (but its version), what was said."""
     log = copy / "uv.log"
     log.write_text("")
     variables = {"PATH": f"{copy / 'bin'}:{os.environ['PATH']}"} | variables
-    done = run("scripts/env.sh", cwd=copy, **variables)
+    done = run("scripts/env.sh", *name, cwd=copy, **variables)
     calls = [" ".join(line.split()[:2]) for line in log.read_text().splitlines() if line != "--version"]
     return done.returncode, [call.removesuffix(" --quiet") for call in calls], done.stderr
 
 
-@pytest.mark.parametrize("text", [LOCK, UV_LOCK], ids=["requirements.lock", "uv.txt"])
+@pytest.mark.parametrize("text", [LOCK, CORE_LOCK, UV_LOCK], ids=["requirements.lock", "requirements-core.lock", "uv.txt"])
 def test_locks_have_hashes_and_no_hosts(text):
     assert "://" not in text
     assert not re.search(r"--(extra-)?index|--find-links|@ ", text)
@@ -79,25 +89,36 @@ def names(requirements: list[str]) -> set[str]:
     return {re.split("[^a-z0-9-]", requirement)[0] for requirement in requirements}
 
 
-def test_the_lock_has_all_but_the_emulators():
-    locked = names(re.findall(r"^\S+==", LOCK, flags=re.MULTILINE))
+def asked(*extras: str) -> set[str]:
+    """Names of what the core and some extras ask for."""
     optional = PYPROJECT["project"]["optional-dependencies"]
-    asked = PYPROJECT["project"]["dependencies"] + [
-        one for extra, requirements in optional.items() if extra not in extras.NOT_LOCKED for one in requirements
-    ]
-    assert names(asked) <= locked
-    assert not {"brian2-loihi", "sanafe", "neurobench"} & locked
+    return names([*PYPROJECT["project"]["dependencies"], *(one for extra in extras for one in optional[extra])])
+
+
+def locked(lock: str) -> set[str]:
+    return names(re.findall(r"^\S+==", lock, flags=re.MULTILINE))
+
+
+def test_the_lock_has_all_but_the_emulators():
+    every = set(PYPROJECT["project"]["optional-dependencies"]) - extras.NOT_LOCKED
+    assert asked(*every) - {"neuro-deploy"} <= locked(LOCK)
+    assert not {"brian2-loihi", "sanafe", "neurobench"} & locked(LOCK)
+
+
+def test_the_core_s_lock_has_the_core_and_its_tests():
+    assert asked("test") <= locked(CORE_LOCK)
+    assert not {"torch", "lava-nc", "lava-dl", "soundfile", "matplotlib"} & locked(CORE_LOCK)
 
 
 def test_versions_are_pinned_in_locks_alone():
     optional = PYPROJECT["project"]["optional-dependencies"]
-    asked = [*PYPROJECT["project"]["dependencies"], *(one for requirements in optional.values() for one in requirements)]
-    assert [one for one in asked if "==" in one.partition(";")[0] or one.partition(";")[0].strip() in names([one])] == []
+    every = [*PYPROJECT["project"]["dependencies"], *(one for requirements in optional.values() for one in requirements)]
+    assert [one for one in every if "==" in one.partition(";")[0] or one.partition(";")[0].strip() in names([one])] == []
 
 
 def test_every_extra_is_one_of_the_project_s():
     optional = PYPROJECT["project"]["optional-dependencies"]
-    assert {*extras.EXTRAS.values(), "dev"} == set(optional)
+    assert {*extras.EXTRAS.values(), "test", "dev"} == set(optional)
     assert {*extras.NOT_LOCKED, *extras.ONLY_310} <= set(optional)
 
 
@@ -121,32 +142,47 @@ def test_a_wrong_python_is_one_line_and_exit_2(copy, python, reason):
     assert len(said.splitlines()) == 1
 
 
+@on_310
 def test_a_shim_that_fails_is_passed_over(copy):
     program(copy / "bin" / "python3.10", "#!/bin/sh\necho shim: command not found >&2\nexit 127\n")
     versions = copy / "pyenv" / "versions" / "3.10.99" / "bin"
     versions.mkdir(parents=True)
-    (versions / "python3.10").symlink_to(Path(sys.base_prefix) / "bin" / "python3.10")
+    (versions / "python3.10").symlink_to(PYTHON)
     code, calls, said = bring_up(copy, PYENV_ROOT=str(copy / "pyenv"))
     assert (code, calls[0]) == (0, "venv")
     assert "shim" not in said
 
 
-def test_nothing_is_installed_twice(copy):
-    python = str(Path(sys.base_prefix) / "bin" / "python3.10")
-    assert bring_up(copy, PYTHON=python)[1] == ["venv", "pip install", "pip install"]
-    assert bring_up(copy) == (0, [], "")
-    assert bring_up(copy, PYTHON=python) == (0, [], "")
-    with (copy / "requirements.lock").open("a") as lock:
-        lock.write("# changed\n")
-    assert bring_up(copy)[1] == ["pip install", "pip install"]
+@pytest.mark.parametrize(("name", "folder", "lock"), ENVIRONMENTS)
+def test_nothing_is_installed_twice(copy, name, folder, lock):
+    assert bring_up(copy, *name, PYTHON=str(PYTHON))[1] == ["venv", "pip install", "pip install"]
+    assert (copy / folder / "bin" / "python").exists()
+    assert bring_up(copy, *name) == (0, [], "")
+    assert bring_up(copy, *name, PYTHON=str(PYTHON)) == (0, [], "")
+    with (copy / lock).open("a") as file:
+        file.write("# changed\n")
+    assert bring_up(copy, *name)[1] == ["pip install", "pip install"]
 
 
-def test_an_unfinished_installation_is_made_anew(copy):
-    python = str(Path(sys.base_prefix) / "bin" / "python3.10")
+@pytest.mark.parametrize(("name", "folder", "lock"), ENVIRONMENTS)
+def test_an_unfinished_installation_is_made_anew(copy, name, folder, lock):
     (copy / "fail").touch()
-    assert bring_up(copy, PYTHON=python)[0] != 0
-    assert not (copy / ".venv" / ".stamp").exists()
+    assert bring_up(copy, *name, PYTHON=str(PYTHON))[0] != 0
+    assert not (copy / folder / ".stamp").exists()
     (copy / "fail").unlink()
-    code, calls, said = bring_up(copy, PYTHON=python)
+    code, calls, said = bring_up(copy, *name, PYTHON=str(PYTHON))
     assert (code, calls) == (0, ["venv", "pip install", "pip install"])
     assert "did not finish" in said
+
+
+def test_a_second_python_is_found_or_said_to_be_missing(copy):
+    for version in ("3.11", "3.12", "3.13"):  # of this machine, if it has them
+        program(copy / "bin" / f"python{version}", "#!/bin/sh\nexit 127\n")
+    program(copy / "bin" / "python3", "#!/bin/sh\nexit 127\n")
+    variables = {"PATH": f"{copy / 'bin'}:{os.environ['PATH']}", "PYENV_ROOT": str(copy / "none")}
+    done = run("scripts/env.sh", "second", cwd=copy, **variables)
+    assert (done.returncode, done.stdout) == (0, "")
+    (line,) = done.stderr.splitlines()
+    assert "no Python from 3.11 to 3.13" in line
+    program(copy / "bin" / "python3.12", "#!/bin/sh\necho /there/python3.12\n")
+    assert run("scripts/env.sh", "second", cwd=copy, **variables).stdout == "/there/python3.12\n"

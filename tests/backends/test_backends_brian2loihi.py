@@ -29,7 +29,7 @@ SHIPPED = Path(__file__).parents[2] / "netx_models" / "digits.net"
 
 @pytest.fixture
 def brian() -> None:
-    pytest.importorskip("brian2_loihi", reason="brian2-loihi is not installed: the extra 'emulators' brings it")
+    pytest.importorskip("brian2_loihi", reason="needs brian2_loihi")
 
 
 def both(network: Network, encoded: np.ndarray) -> tuple[Trace, Trace]:

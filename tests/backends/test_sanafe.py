@@ -2,13 +2,13 @@
 
 import sys
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 import nets
 import numpy as np
 import pytest
 import shipped
+from needs import needs
 
 from neuro_deploy.backends import create, sanafe
 from neuro_deploy.backends.fast import FastBackend
@@ -25,7 +25,6 @@ from neuro_deploy.measure.energy.tables import load_table
 from neuro_deploy.training.data import Data
 from neuro_deploy.verify.check import compare as compare_traces
 
-installed = pytest.mark.skipif(find_spec("sanafe") is None, reason="SANA-FE is not installed: the extra 'sanafe' brings it")
 TABLE = load_table("loihi1-sanafe")
 
 
@@ -46,7 +45,7 @@ def compare(network: Network, trace: Trace, placement: Placement) -> tuple[Count
     return counts, replays
 
 
-@installed
+@needs("sanafe")
 @pytest.mark.parametrize("name", ["digits", "speech_commands_12"])
 def test_a_shipped_network_costs_what_sanafe_says(name: str, data_of: Callable[[str], Data]) -> None:
     network = shipped.network(name)
@@ -58,7 +57,7 @@ def test_a_shipped_network_costs_what_sanafe_says(name: str, data_of: Callable[[
     assert 0.5 * simulated < bound < simulated, "the busiest core alone is faster than all of them with their traffic"
 
 
-@installed
+@needs("sanafe")
 def test_packets_over_many_tiles_cost_their_hops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cores of two neurons spread a small network over the whole mesh."""
     graph = nets.tiny()
@@ -72,7 +71,7 @@ def test_packets_over_many_tiles_cost_their_hops(tmp_path: Path, monkeypatch: py
     assert (counts.chip.total("hops") > 0).all(), "both directions"
 
 
-@installed
+@needs("sanafe")
 def test_as_a_backend_it_returns_what_it_replayed(tmp_path: Path) -> None:
     graph = nets.tiny()
     network = nets.saved(graph, tmp_path, 12)
@@ -83,7 +82,7 @@ def test_as_a_backend_it_returns_what_it_replayed(tmp_path: Path) -> None:
     assert trace.seconds > 0
 
 
-@installed
+@needs("sanafe")
 def test_a_replay_starts_from_rest(tmp_path: Path) -> None:
     graph = nets.tiny()
     network = nets.saved(graph, tmp_path, 12)

@@ -1,10 +1,10 @@
 """The integer semantics: literal sequences, properties, a slow model in plain Python, and Lava's own code."""
 
-import lava_reference
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from needs import needs
 
 from neuro_deploy.errors import RuleError
 from neuro_deploy.ir import semantics
@@ -84,6 +84,7 @@ def test_bias_acts_on_the_voltage_alone() -> None:
     assert (u[0], v[0]) == (64, -128)
 
 
+@needs("lava")
 @given(
     st.lists(
         st.integers(-(2**21), 2**21) | st.integers(-300, 300), min_size=1, max_size=12
@@ -94,6 +95,8 @@ def test_bias_acts_on_the_voltage_alone() -> None:
     st.integers(-4096, 4095),
 )
 def test_equals_lavas_own_neuron(inputs: list[int], current_decay: int, voltage_decay: int, threshold: int, bias: int) -> None:
+    import lava_reference
+
     expected = lava_reference.lif_steps(
         ints(*inputs)[:, None], current_decay=current_decay, voltage_decay=voltage_decay, threshold=threshold, bias=ints(bias)
     )

@@ -7,6 +7,8 @@ from typing import Any
 import nets
 import numpy as np
 import pytest
+import shipped
+from needs import needs
 
 from neuro_deploy.backends import Backend
 from neuro_deploy.backends.fast import FastBackend
@@ -19,10 +21,6 @@ from neuro_deploy.ir.trace import Trace
 from neuro_deploy.loihi import limits
 from neuro_deploy.loihi.cores import Placement, place, position
 from neuro_deploy.measure.counts import Counts, count
-from neuro_deploy.netx import load_network
-from neuro_deploy.training.config import load
-from neuro_deploy.training.data import load_data
-from neuro_deploy.training.deploy import load_evaluator
 
 STEPS = 12
 FIELDS = ("spikes", "synops", "sent_synops", "active", "packets")
@@ -123,9 +121,14 @@ def check_totals(counts: Counts, trace: Trace) -> None:
     assert min(numbers) > 0
 
 
+@needs("torch", "sklearn", "lava")
 def test_all_exact_backends_count_the_same() -> None:
     """Every field of every population, tap, relay, bias and core, for each of eight digits."""
-    network = load_network(Path(__file__).parents[2] / "netx_models" / "digits.net")
+    from neuro_deploy.training.config import load
+    from neuro_deploy.training.data import load_data
+    from neuro_deploy.training.deploy import load_evaluator
+
+    network = shipped.network("digits")
     test = load_data(load("digits").data).test
     encoded = encode(test.samples[:8], network.manifest.input)
     placement = place(network.chain)

@@ -5,8 +5,8 @@ import types
 from collections.abc import Callable
 from pathlib import Path
 
-import pynvml
 import pytest
+from needs import needs
 from numba import cuda
 
 from neuro_deploy.measure.energy.counters import cpu_energy, gpu_energy
@@ -106,6 +106,8 @@ def test_a_machine_without_counters(tmp_path: Path, folder: str) -> None:
 @pytest.fixture
 def board(monkeypatch: pytest.MonkeyPatch) -> types.SimpleNamespace:
     """A GPU with a counter in ``millijoules``; the driver numbers it otherwise than CUDA does."""
+    import pynvml
+
     board = types.SimpleNamespace(millijoules=5_000)
 
     def by_name(name: str) -> types.SimpleNamespace:
@@ -119,6 +121,7 @@ def board(monkeypatch: pytest.MonkeyPatch) -> types.SimpleNamespace:
     return board
 
 
+@needs("pynvml")
 def test_a_gpu(board: types.SimpleNamespace) -> None:
     stop = gpu_energy()
     board.millijoules += 1_500
@@ -127,8 +130,11 @@ def test_a_gpu(board: types.SimpleNamespace) -> None:
     assert energy.source == "NVML total-energy counter"
 
 
+@needs("pynvml")
 @pytest.mark.parametrize("when", ["before", "meanwhile"])
 def test_a_gpu_without_the_counter(board: types.SimpleNamespace, when: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pynvml
+
     def unsupported(board: object) -> int:
         raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
 
@@ -139,6 +145,7 @@ def test_a_gpu_without_the_counter(board: types.SimpleNamespace, when: str, monk
     assert energy.note == "Not Supported"
 
 
+@needs("pynvml")
 @pytest.mark.skipif(cuda.is_available(), reason="this machine has a GPU")
 def test_a_machine_without_a_gpu() -> None:
     energy = gpu_energy()()

@@ -1,13 +1,13 @@
 """NeuroBench's metrics against NeuroBench itself, on the chain as a torch module."""
 
 import warnings
-from importlib.util import find_spec
 from pathlib import Path
 
 import nets
 import numpy as np
 import pytest
 import torch
+from needs import needs
 
 from neuro_deploy.backends.integer import IntegerBackend
 from neuro_deploy.ir.chain import Chain, Layer
@@ -63,9 +63,8 @@ def as_torch(chain: Chain) -> torch.nn.Module:
     return torch.nn.Sequential(*(Lif(layer) for layer in chain.layers))
 
 
+@needs("neurobench")
 def test_metrics_are_neurobench_s_own(tmp_path: Path) -> None:
-    if find_spec("neurobench") is None:
-        pytest.skip("NeuroBench is not installed: the extra 'neurobench' brings it")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # those of its dependencies are theirs
         from neurobench.metrics.static import ConnectionSparsity, Footprint

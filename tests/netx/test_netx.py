@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import lava_reference
 import nets
 import numpy as np
 import pytest
+from needs import needs
 
 from neuro_deploy.errors import ModelFileError, OutputError, RuleError
 from neuro_deploy.files import sha256
@@ -58,7 +58,10 @@ def test_equal_chains_make_equal_files() -> None:
     assert image(lower(nets.tiny())) == first
 
 
+@needs("lava")
 def test_the_stock_loader_builds_what_was_written(network: Network) -> None:
+    import lava_reference
+
     loaded = lava_reference.network(network.file.path, 3)
     assert len(loaded) == len(network.chain.layers)
     for block, layer in zip(loaded.layers, network.chain.layers, strict=True):

@@ -161,7 +161,9 @@ def test_the_page_is_whole_and_accessible(reported: Path) -> None:
         assert not attributes.get("href", "").startswith(("http", "//"))
 
 
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium or Chrome, as apt-get install chromium has it")
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None, reason="needs a browser: Chromium or Chrome, as apt-get install chromium has it"
+)
 
 
 @needs_chromium

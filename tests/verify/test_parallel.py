@@ -1,21 +1,20 @@
 """Samples in several processes, here and on a Dask cluster: the trace of one run."""
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import shipped
 from commands import MODEL, run
 from joblib import parallel_config
+from needs import needs
 
 from neuro_deploy.backends import Backend
 from neuro_deploy.backends.integer import IntegerBackend
 from neuro_deploy.backends.torch import TorchBackend
 from neuro_deploy.errors import BackendError, ConfigError
 from neuro_deploy.ir.trace import Trace
-from neuro_deploy.netx import load_network
-from neuro_deploy.training.deploy import load_evaluator
 from neuro_deploy.verify.parallel import InParts, merge, run_in_parallel, workers
 
 
@@ -46,31 +45,37 @@ def require_same(found: Trace, expected: Trace) -> None:
 @pytest.fixture(scope="module")
 def dask() -> Iterator[str]:
     """The address of a Dask cluster of two processes on this machine."""
-    distributed = pytest.importorskip("distributed", reason="Dask is not installed")
+    distributed = pytest.importorskip("distributed", reason="needs distributed")
     with distributed.LocalCluster(
         "127.0.0.1", n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
     ) as cluster:
         yield cluster.scheduler_address.replace("tcp://", "dask://")
 
 
-@pytest.mark.parametrize("make", [IntegerBackend, partial(TorchBackend, load_evaluator)], ids=["integer", "torch"])
-def test_parts_are_the_whole(project: Path, threads: None, make: partial[Backend]) -> None:
+def model() -> Backend:
+    from neuro_deploy.training.deploy import load_evaluator
+
+    return TorchBackend(load_evaluator)
+
+
+@pytest.mark.parametrize("make", [IntegerBackend, pytest.param(model, marks=needs("torch"))])
+def test_parts_are_the_whole(threads: None, make: Callable[[], Backend]) -> None:
     """Seven samples in three parts."""
-    network = load_network(Path(MODEL))
+    network = shipped.network("digits")
     encoded = samples(7)
     whole = make().run(network, encoded)
     assert any(spikes.any() for spikes in whole.populations.values())
     require_same(run_in_parallel(make, network, encoded, jobs=3), whole)
 
 
-def test_there_are_not_more_parts_than_samples(project: Path) -> None:
-    network = load_network(Path(MODEL))
+def test_there_are_not_more_parts_than_samples() -> None:
+    network = shipped.network("digits")
     encoded = samples(1)
     require_same(run_in_parallel(IntegerBackend, network, encoded, jobs=5), IntegerBackend().run(network, encoded))
 
 
-def test_merging_keeps_the_order_and_the_measured_time(project: Path) -> None:
-    network = load_network(Path(MODEL))
+def test_merging_keeps_the_order_and_the_measured_time() -> None:
+    network = shipped.network("digits")
     encoded = samples(4)
     parts = [IntegerBackend().run(network, encoded[part]) for part in (slice(3), slice(3, 4))]
     merged = merge(parts, 1.5)
@@ -85,10 +90,10 @@ class Broken:
         raise BackendError("broken: it is")
 
 
-def test_the_error_of_a_part_is_the_error(project: Path, threads: None) -> None:
+def test_the_error_of_a_part_is_the_error(threads: None) -> None:
     encoded = samples(4)
     with pytest.raises(BackendError, match="broken: it is"):
-        InParts(Broken, 2).run(load_network(Path(MODEL)), encoded)
+        InParts(Broken, 2).run(shipped.network("digits"), encoded)
 
 
 def test_the_command_line_runs_parts_here_and_on_a_cluster(project: Path, dask: str) -> None:
@@ -124,7 +129,7 @@ def test_an_unknown_kind_of_cluster_is_refused(address: str) -> None:
 
 
 def test_a_cluster_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("distributed", reason="Dask is not installed")
+    pytest.importorskip("distributed", reason="needs distributed")
     monkeypatch.setattr("neuro_deploy.verify.parallel._CONNECT", 0.5)
     with pytest.raises(ConfigError, match="no scheduler answers"), workers(None, "dask://127.0.0.1:9"):
         pass
