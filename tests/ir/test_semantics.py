@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from needs import needs
+from needs import missing, needs
 
 from neuro_deploy.errors import RuleError
 from neuro_deploy.ir import semantics
 from neuro_deploy.ir.chain import Chain, Layer
+
+if not missing("lava"):  # at once: Lava refuses to be imported after processes were started
+    import lava_reference
 
 LIMIT = 2**23
 
@@ -95,8 +98,6 @@ def test_bias_acts_on_the_voltage_alone() -> None:
     st.integers(-4096, 4095),
 )
 def test_equals_lavas_own_neuron(inputs: list[int], current_decay: int, voltage_decay: int, threshold: int, bias: int) -> None:
-    import lava_reference
-
     expected = lava_reference.lif_steps(
         ints(*inputs)[:, None], current_decay=current_decay, voltage_decay=voltage_decay, threshold=threshold, bias=ints(bias)
     )

@@ -10,7 +10,7 @@ import h5py
 import nets
 import numpy as np
 import pytest
-from needs import needs
+from needs import missing, needs
 
 from neuro_deploy.errors import ModelFileError, OutputError, RuleError
 from neuro_deploy.files import sha256
@@ -19,6 +19,9 @@ from neuro_deploy.ir.network import Network
 from neuro_deploy.loihi.weights import stored_weights
 from neuro_deploy.lowering import lower
 from neuro_deploy.netx import image, load_network, read, save_network, write
+
+if not missing("lava"):  # at once: Lava refuses to be imported after processes were started
+    import lava_reference
 
 
 @pytest.fixture
@@ -60,8 +63,6 @@ def test_equal_chains_make_equal_files() -> None:
 
 @needs("lava")
 def test_the_stock_loader_builds_what_was_written(network: Network) -> None:
-    import lava_reference
-
     loaded = lava_reference.network(network.file.path, 3)
     assert len(loaded) == len(network.chain.layers)
     for block, layer in zip(loaded.layers, network.chain.layers, strict=True):
