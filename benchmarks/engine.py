@@ -108,7 +108,7 @@ def bytes_touched(trace: Trace, plans: tuple[LayerPlan, ...]) -> dict[str, int]:
 
 def measure(net: Path, samples: int, repeats: int) -> dict[str, Any]:
     network = load_network(net)
-    data = load_data(parse(network.manifest.settings, "the manifest").data).test
+    data = load_data(parse(network.manifest.settings or {}, "the manifest").data).test
     encoded = encode(data.samples[:samples], network.manifest.input)
     backends: dict[str, Backend] = {"integer": IntegerBackend(), "fast": FastBackend()}
     seconds: dict[str, list[float]] = {name: [] for name in backends}

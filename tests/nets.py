@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro_deploy.ir.graph import INPUT, Graph, Population, Projection
-from neuro_deploy.ir.manifest import Description
+from neuro_deploy.ir.manifest import Description, Encoder
 from neuro_deploy.ir.network import Network
 from neuro_deploy.lowering import lower
 from neuro_deploy.netx import load_network, save_network
@@ -64,7 +64,9 @@ def samples(graph: Graph, count: int, steps: int, message_bits: int = 3, seed: i
 
 def about(graph: Graph, steps: int, message_bits: int = 3) -> Description:
     classes = next(p.size for p in graph.populations.values() if not p.fires)
-    return Description("tests", {"seed": 0}, tuple(f"class {i}" for i in range(classes)), message_bits, 1.0, 0.0, steps, 640)
+    return Description(
+        "tests", tuple(f"class {i}" for i in range(classes)), Encoder(message_bits=message_bits), steps, logit=640
+    )
 
 
 def saved(graph: Graph, folder: Path, steps: int = 20) -> Network:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from neuro_deploy.errors import ConfigError, ModelFileError
 from neuro_deploy.files import read_limited, remedy
+from neuro_deploy.ir.inputs import Signature
 from neuro_deploy.ir.manifest import STEPS_MAX, WIDTH_MAX, Classes
 from neuro_deploy.training.archive import pack, unpack
 from neuro_deploy.training.config import Config, checked
@@ -62,6 +63,11 @@ class Checkpoint:
     weights: dict[str, Tensor]
     epoch: int
     accuracy: float
+
+    @property
+    def signature(self) -> Signature:
+        """What the network takes, and how many classes it tells apart."""
+        return Signature(self.config.encoding, self.steps, self.channels, len(self.classes))
 
     def model(self) -> nn.Module:
         """The model, in evaluation mode; called with frames and ``quantised``, it gives an ``Output``."""

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from neuro_deploy.errors import ConfigError
 from neuro_deploy.files import parse_toml, read_text
-from neuro_deploy.ir.manifest import LARGEST, FrontEndSpec
+from neuro_deploy.ir.manifest import LARGEST, Encoder, FrontEndSpec
 from neuro_deploy.training.data_settings import DataSettings, RecordedData, Strict
 
 EPOCHS_MAX = 1_000_000
@@ -29,7 +29,7 @@ CONFIGS = Path(__file__).parent / "configs"
 
 
 class EncoderSettings(Strict):
-    """The encoder: ``round((x - offset) * scale)``, which must fit into ``bits`` bits; frames of recordings are clipped to them."""
+    """What is set of :class:`neuro_deploy.ir.manifest.Encoder`: ``message_bits`` is ``bits``; frames of recordings are clipped."""
 
     bits: int = Field(ge=1, le=16)
     scale: float = Field(default=1.0, ge=1 / LARGEST, le=LARGEST)
@@ -176,6 +176,13 @@ class Config(Strict):
     def front_end(self) -> FrontEndSpec | None:
         """What makes frames of recordings; None where the data are no recordings."""
         return self.data.front_end if isinstance(self.data, RecordedData) else None
+
+    @property
+    def encoding(self) -> Encoder:
+        """From the data's numbers to the integers of the input."""
+        given = self.encoder
+        clip = self.front_end is not None
+        return Encoder(message_bits=given.bits, scale=given.scale, offset=given.offset, clip=clip)
 
 
 def load(name: str) -> Config:

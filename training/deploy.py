@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from neuro_deploy.errors import RuleError
 from neuro_deploy.ir.graph import INPUT, Graph, Population, Projection
@@ -50,12 +51,9 @@ def describe(checkpoint: Checkpoint) -> Description:
         config=config.name,
         settings=config.model_dump(),
         classes=checkpoint.classes,
-        message_bits=config.encoder.bits,
-        scale=config.encoder.scale,
-        offset=config.encoder.offset,
+        encoder=config.encoding,
         steps=steps,
         logit=checkpoint.network().deployed_readout(steps).threshold * steps << FRACTION_BITS,
-        clip=config.front_end is not None,
         front_end=config.front_end,
     )
 
@@ -119,6 +117,22 @@ class Evaluator:
                 spikes.setdefault(name, []).append(value.to(torch.uint8).numpy())
             voltages.append(output.voltage.to(torch.int64).numpy())
         return {name: np.concatenate(parts) for name, parts in spikes.items()}, np.concatenate(voltages)
+
+
+@torch.no_grad()
+def answers(model: nn.Module, encoded: NDArray[np.int32], quantised: bool) -> NDArray[np.int64]:
+    """What a model answers.
+
+    Args:
+        model: in evaluation mode, on the CPU.
+        encoded: int32 [samples, T, channels].
+        quantised: with the deployed integers, or with the real-valued weights.
+
+    Returns:
+        int64 [samples], a class each.
+    """
+    parts = (torch.from_numpy(encoded[begin : begin + BATCH]).float() for begin in range(0, len(encoded), BATCH))
+    return np.concatenate([model(part, quantised).logits.argmax(1).numpy() for part in parts])
 
 
 def load_evaluator(path: Path) -> Evaluator:

@@ -1,4 +1,4 @@
-"""A model on a split, without augmentation; and the encoder that makes its integers of the data's numbers."""
+"""A model on a split, without augmentation."""
 
 from dataclasses import dataclass
 
@@ -7,32 +7,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from neuro_deploy.ir.inputs import encode
-from neuro_deploy.ir.manifest import InputSpec
-from neuro_deploy.training.config import Config
+from neuro_deploy.ir.manifest import Encoder
 from neuro_deploy.training.data import Split
 
 BATCH = 256
 """Samples of one pass; bounds its memory."""
 
 
-def encoder(config: Config, channels: int) -> InputSpec:
-    """The encoder of a configuration."""
-    settings = config.encoder
-    frames = config.model.kernel if config.model.patch_embedding else 1
-    return InputSpec(
-        channels=channels,
-        frames=frames,
-        constant_channel=frames * channels,
-        message_bits=settings.bits,
-        scale=settings.scale,
-        offset=settings.offset,
-        clip=config.front_end is not None,
-    )
-
-
-def encoded(samples: Tensor, spec: InputSpec) -> Tensor:
+def encoded(samples: Tensor, encoder: Encoder) -> Tensor:
     """Float32 of encoded integers, [samples, steps, channels]."""
-    return torch.from_numpy(encode(samples.numpy(), spec)).float()
+    return torch.from_numpy(encode(samples.numpy(), encoder)).float()
 
 
 @dataclass(frozen=True)
@@ -45,13 +29,13 @@ class Evaluation:
 
 
 @torch.no_grad()
-def evaluate(network: nn.Module, split: Split, spec: InputSpec, quantised: bool) -> Evaluation:
+def evaluate(network: nn.Module, split: Split, encoder: Encoder, quantised: bool) -> Evaluation:
     """Evaluate without augmentation, with running statistics.
 
     Args:
         network: the model; left in evaluation mode.
         split: samples and labels.
-        spec: the encoder.
+        encoder: makes the integers of the data's numbers.
         quantised: with the deployed integers, or with the real-valued weights.
     """
     network.eval()
@@ -61,7 +45,7 @@ def evaluate(network: nn.Module, split: Split, spec: InputSpec, quantised: bool)
     for begin in range(0, len(split), BATCH):
         labels = torch.from_numpy(split.labels[begin : begin + BATCH]).to(device)
         samples = torch.from_numpy(split.samples[begin : begin + BATCH])
-        output = network(encoded(samples, spec).to(device), quantised)
+        output = network(encoded(samples, encoder).to(device), quantised)
         correct += float((output.logits.argmax(1) == labels).sum())
         loss += float(functional.cross_entropy(output.logits, labels, reduction="sum"))
         for name, value in output.spikes.items():

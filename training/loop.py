@@ -19,7 +19,7 @@ from neuro_deploy.training.archive import pack
 from neuro_deploy.training.checkpoint import Checkpoint, load_dict
 from neuro_deploy.training.config import Config, TrainSettings
 from neuro_deploy.training.data import Data, Watch, load_data, unwatched
-from neuro_deploy.training.evaluation import encoded, encoder, evaluate
+from neuro_deploy.training.evaluation import encoded, evaluate
 from neuro_deploy.training.log import Epoch, write_log
 from neuro_deploy.training.loss import objective, rate_term, right_answers
 
@@ -66,7 +66,7 @@ class Trainer:
     def __init__(self, config: Config, folder: Path, device: str = "cpu", watch: Watch = unwatched) -> None:
         self.config, self.folder = config, folder
         self.data: Data = load_data(config.data, watch)
-        self.spec = encoder(config, self.data.channels)
+        self.encoder = config.encoding
         self.settings: TrainSettings = config.train
         torch.manual_seed(self.settings.seed)
         self.generator = torch.Generator().manual_seed(self.settings.seed)
@@ -182,7 +182,7 @@ class Trainer:
             progress.batch()
         for name, value in self.network.state_dict().items():
             self._require_finite(name, value)
-        validation = evaluate(self.deployed, self.data.validation, self.spec, quantised=True)
+        validation = evaluate(self.deployed, self.data.validation, self.encoder, quantised=True)
         return Epoch(
             epoch=self.done + 1,
             phase="quantised" if quantised else "real",
@@ -216,7 +216,7 @@ class Trainer:
     def _step(self, samples: Tensor, labels: Tensor, quantised: bool) -> tuple[float, float]:
         """One step on a whole batch, of which this process computes its part; the batch's mean loss and number of right answers."""
         mine = distributed.part(len(labels))
-        frames, own = encoded(samples[mine], self.spec).to(self.device), labels[mine].to(self.device)
+        frames, own = encoded(samples[mine], self.encoder).to(self.device), labels[mine].to(self.device)
         output = self.network(frames, quantised)
         loss = objective(output, own, self.settings, len(labels), self._taught(frames))
         sums = distributed.total(torch.stack([loss.detach(), right_answers(output.logits, own).to(loss)]))

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro_deploy.errors import InputError
 from neuro_deploy.ir.chain import Chain
 from neuro_deploy.ir.inputs import inject
 from neuro_deploy.ir.network import Network
@@ -26,19 +25,7 @@ def prepare(network: Network, encoded: NDArray[np.int32]) -> NDArray[np.int32]:
         InputError: they do not fit the network.
     """
     manifest = network.manifest
-    expected = (manifest.steps, manifest.input.channels)
-    if encoded.ndim != 3 or encoded.shape[1:] != expected or not encoded.shape[0]:
-        raise InputError(
-            f"encoded samples have shape {list(encoded.shape)}, the network reads [samples, {expected[0]}, {expected[1]}] "
-            "and at least one sample"
-        )
-    limit = 2**manifest.input.message_bits - 1
-    if encoded.min() < 0 or encoded.max() > limit:
-        worst = encoded.min() if encoded.min() < 0 else encoded.max()
-        raise InputError(
-            f"an encoded sample holds {worst}, a graded spike carries 0 to {limit}: encode with the manifest's scale"
-        )
-    return inject(encoded, manifest.input, manifest.latency + manifest.gap)
+    return inject(network.signature.accept(encoded), manifest.input, manifest.latency + manifest.gap)
 
 
 def records(chain: Chain, injected: NDArray[np.int32]) -> tuple[tuple[NDArray[np.uint8], ...], NDArray[np.int64]]:

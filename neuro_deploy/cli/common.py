@@ -45,5 +45,14 @@ ConfigName = Annotated[
 ModelPath = Annotated[
     Path, typer.Argument(metavar="MODEL.net", help="An exported network; its manifest and checkpoint lie beside it.")
 ]
+DataFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="FILE.npz",
+        help="Samples of your own: arrays 'samples' [samples, steps, channels] and, if known, 'labels'; or a .npy of samples.",
+    ),
+]
+Encoded = Annotated[bool, typer.Option("--encoded", help="The file of --data holds the encoder's integers.")]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Parts that run at once; 1, or on a cluster as many as its cores.")]
 Cluster = Annotated[str | None, typer.Option(metavar="dask://HOST:PORT", help="A Dask cluster, or ray://HOST:PORT, a Ray one.")]

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from neuro_deploy import extras
-from neuro_deploy.cli.common import console
+from neuro_deploy.cli.common import DataFile, Encoded, console
+from neuro_deploy.errors import InputError
 from neuro_deploy.workbench.progress import watch_frames
+from neuro_deploy.workbench.samples import Source
 
 if TYPE_CHECKING:
     from neuro_deploy.report.figures.merit import Point
@@ -19,13 +21,15 @@ def evaluate(
     runs: Annotated[
         list[Path], typer.Argument(metavar="RUN...", help="Folders of trainings, as runs/CONFIG, or checkpoints (.npz).")
     ],
+    data: DataFile = None,
+    encoded: Encoded = False,
     figure: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Draw accuracy against operations, too.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a list of objects instead of a table.")] = False,
 ) -> None:
     """Accuracy, size and cost of trained models side by side, baselines among them.
 
-    Of spiking models the deployed chain is run (backend fast), on the whole test split. Compare on the validation split what you
-    choose between: the test split is for the report.
+    Of spiking models the deployed chain is run (backend fast), on the whole test split or on samples of yours. Compare on the
+    validation split what you choose between: the test split is for the report.
     """
     if figure is not None:
         extras.require("matplotlib")  # before the models take their time
@@ -33,13 +37,16 @@ def evaluate(
     from neuro_deploy.training.checkpoint import read
     from neuro_deploy.workbench.assessment import assess
 
+    source = Source(data, encoded)
     checkpoints = [(run, read(run / "best.npz" if run.is_dir() else run)) for run in runs]
     found = []
     for run, checkpoint in checkpoints:
         if not as_json:
             console.print(f"{run} ...", style="dim")
-        found.append({"run": str(run), **asdict(assess(checkpoint, watch_frames))})
+        found.append({"run": str(run), **asdict(assess(checkpoint, source, watch_frames))})
     if figure is not None:
+        if any(model["test"] is None for model in found):
+            raise InputError(f"{data}: it has no labels, and the figure shows accuracy: leave out --figure")
         _draw(found, figure)
     if as_json:
         console.print(json.dumps(found, indent=1), soft_wrap=True)

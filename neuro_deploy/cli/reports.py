@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neuro_deploy import extras
-from neuro_deploy.cli.common import MODELS, RUNS, ConfigName, console
+from neuro_deploy.cli.common import MODELS, RUNS, DataFile, Encoded, console
 from neuro_deploy.cli.simulations import BrianSamples, LavaSamples, TimeLimit, run_all
 from neuro_deploy.workbench.bench import Workbench
+from neuro_deploy.workbench.samples import Source
 
 if TYPE_CHECKING:
     from neuro_deploy.report.collect import Subject
@@ -21,8 +22,12 @@ SIMULATION = "simulation.json"
 
 
 def report(
-    config: ConfigName,
-    samples: Annotated[int | None, typer.Option(min=1, help="First test samples to report on; all if not given.")] = None,
+    config: Annotated[
+        str, typer.Argument(metavar="CONFIG|MODEL.net", help="A configuration whose network was exported, or any network.")
+    ],
+    data: DataFile = None,
+    encoded: Encoded = False,
+    samples: Annotated[int | None, typer.Option(min=1, help="First samples to report on; all if not given.")] = None,
     lava_samples: LavaSamples = 8,
     brian_samples: BrianSamples = 2,
     tables: Annotated[
@@ -41,21 +46,19 @@ def report(
     from neuro_deploy.report.store import save
     from neuro_deploy.report.tables import training_table
     from neuro_deploy.report.terminal import report_tables
-    from neuro_deploy.training.config import load
     from neuro_deploy.training.log import read_log
     from neuro_deploy.verify.simulation import save_result
 
-    name = load(config).name
+    workbench = Workbench(_model(config), Source(data, encoded), time_limit)
+    name = workbench.network.manifest.config
     if log := read_log(RUNS / name):
         console.print(training_table(log))
-    workbench = Workbench(MODELS / f"{name}.net", time_limit)
     costs = {table: load_table(table) for table in (*names(), *tables)}  # first: a mistake in them shall not take minutes
-    number = samples or len(workbench.labels)
-    subject = _subject(workbench, number)
+    subject = _subject(workbench, samples)
     few = {"lava": lava_samples, "brian2loihi": brian_samples}
-    simulation = _last(workbench, number)
+    simulation = _last(workbench, samples)
     if simulation is None:
-        simulation = run_all(workbench, number, few, unquantised=True)
+        simulation = run_all(workbench, samples, few, unquantised=True)
         save_result(simulation, RUNS / name / SIMULATION)
     found = collect(subject, simulation, costs, _others(workbench, simulation))
     page, values = save(found, RUNS / name)
@@ -86,17 +89,25 @@ def compare(
         console.print(comparison_table(comparison))
 
 
-def _subject(workbench: Workbench, number: int) -> "Subject":
-    """The network with its first samples and its memories."""
+def _model(config: str) -> Path:
+    """The NetX file of a configuration, or the file itself."""
+    from neuro_deploy.training.config import load
+
+    return Path(config) if config.endswith(".net") else MODELS / f"{load(config).name}.net"
+
+
+def _subject(workbench: Workbench, number: int | None) -> "Subject":
+    """The network with its first samples and, where its checkpoint can be read, its memories."""
     from neuro_deploy.netx import require_checkpoint
     from neuro_deploy.report.collect import Response, Subject
-    from neuro_deploy.training.checkpoint import read
-    from neuro_deploy.training.deploy import memories
 
-    checkpoint = read(require_checkpoint(workbench.network))
-    samples, labels = workbench.first(number)
-    responses = [Response(*memory) for memory in memories(checkpoint)]
-    return Subject(workbench.network, checkpoint.config.data.name, samples, labels, responses)
+    responses = []
+    if workbench.trained and extras.present("torch"):
+        from neuro_deploy.training.checkpoint import read
+        from neuro_deploy.training.deploy import memories
+
+        responses = [Response(*memory) for memory in memories(read(require_checkpoint(workbench.network)))]
+    return Subject(workbench.network, workbench.samples.first(number), responses)
 
 
 def _others(workbench: Workbench, simulation: "Simulation") -> "list[Backend]":
@@ -115,7 +126,7 @@ def _others(workbench: Workbench, simulation: "Simulation") -> "list[Backend]":
             rows.append(absent(name, entry.about, reason))
     if (missing := loihi2.missing()) is not None:
         rows.append(absent("loihi2", BACKENDS["loihi2"].about, missing))
-    for name in HOSTS:
+    for name in HOSTS if workbench.trained and extras.present("torch") else ():
         console.print(f"{name} ...", style="dim")
         try:
             rows += map(host, workbench.time(name))
@@ -124,13 +135,12 @@ def _others(workbench: Workbench, simulation: "Simulation") -> "list[Backend]":
     return rows
 
 
-def _last(workbench: Workbench, number: int) -> "Simulation | None":
+def _last(workbench: Workbench, number: int | None) -> "Simulation | None":
     """The last simulation, if it is of this network and its first samples.
 
     Raises:
         ModelFileError: there is a file, and it is no simulation.
     """
-    from neuro_deploy.ir.inputs import fingerprint
     from neuro_deploy.netx import digest
     from neuro_deploy.verify.simulation import load_result
 
@@ -138,7 +148,7 @@ def _last(workbench: Workbench, number: int) -> "Simulation | None":
     if not path.exists():
         return None
     last = load_result(path)
-    wanted = (digest(workbench.network), fingerprint(*workbench.first(number)))
+    wanted = (digest(workbench.network), workbench.samples.first(number).sha256)
     fits = (last.net_sha256, last.data_sha256) == wanted
     console.print(f"{path} is of {'this network and these samples: used' if fits else 'others: simulated again'}", style="dim")
     return last if fits else None

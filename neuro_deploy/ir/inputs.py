@@ -1,53 +1,173 @@
 """From a sample to what is injected into the chip: encode to graded integers, stack frames, append the silence."""
 
 import hashlib
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuro_deploy.errors import InputError
-from neuro_deploy.ir.manifest import InputSpec
+from neuro_deploy.ir.manifest import Encoder, InputSpec
 
 
-def encode(samples: ArrayLike, spec: InputSpec) -> NDArray[np.int32]:
+@dataclass(frozen=True)
+class Samples:
+    """Samples as a network reads them, and what is known of them.
+
+    Attributes:
+        encoded: int32 [samples, T, channels].
+        labels: int64 [samples]; None where nobody knows them.
+        values: [samples, T, channels] in the data's own unit, or the integers themselves where these were given.
+        origin: what messages call them.
+    """
+
+    encoded: NDArray[np.int32]
+    labels: NDArray[np.int64] | None
+    values: NDArray[Any]
+    origin: str
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        return len(self.encoded)
+
+    def first(self, number: int | None) -> "Samples":
+        """The first samples, or all of them.
+
+        Raises:
+            InputError: there are not so many.
+        """
+        if number is None:
+            return self
+        if number > len(self):
+            raise InputError(f"{number} samples asked for, {self.origin} has {len(self)}: ask for fewer")
+        labels = None if self.labels is None else self.labels[:number]
+        return replace(self, encoded=self.encoded[:number], labels=labels, values=self.values[:number])
+
+    @property
+    def sha256(self) -> str:
+        """What tells them from other samples, whatever the encoder; see :func:`fingerprint`."""
+        return fingerprint(self.values, self.labels)
+
+
+def numbers(values: ArrayLike, what: str) -> NDArray[Any]:
+    """An array of real numbers.
+
+    Args:
+        values: of any shape.
+        what: what a message calls them.
+
+    Raises:
+        InputError: they are something else: objects, texts, complex numbers, lists of different lengths.
+    """
+    try:
+        array = np.asarray(values)
+    except ValueError as error:  # lists of different lengths
+        raise InputError(f"{what}: not an array of numbers ({error}): all rows must have the same length") from error
+    if array.dtype.kind not in "biuf":
+        raise InputError(f"{what}: an array of type {array.dtype}: it must hold numbers")
+    return array
+
+
+def encode(samples: ArrayLike, encoder: Encoder) -> NDArray[np.int32]:
     """Quantise samples to the graded integers that the network was trained on.
 
     Args:
         samples: numbers [samples, T, channels] in the data's own unit.
-        spec: the encoder.
+        encoder: scale, offset and limits.
 
     Returns:
         int32 [samples, T, channels], ``round((x - offset) * scale)`` with halves to even.
 
     Raises:
-        InputError: wrong shape, NaN or infinity, or, where the encoder does not clip, a value outside ``0 .. 2**message_bits - 1``
-            after scaling.
+        InputError: not three dimensions, no numbers, NaN or infinity, or, where the encoder does not clip, a value outside
+            ``0 .. 2**message_bits - 1`` after scaling.
     """
-    values = np.asarray(samples, dtype=np.float64)
-    if values.ndim != 3 or values.shape[2] != spec.channels:
-        raise InputError(
-            f"samples have shape {list(values.shape)}, the network reads [samples, steps, {spec.channels}]: reshape them"
-        )
+    values = numbers(samples, "samples").astype(np.float64, copy=False)
+    if values.ndim != 3:
+        raise InputError(f"samples have shape {list(values.shape)}, not [samples, steps, channels]: reshape them")
     if not np.isfinite(values).all():
         where = np.argwhere(~np.isfinite(values))[0]
         raise InputError(
             f"sample {where[0]} has {values[tuple(where)]} at step {where[1]}, channel {where[2]}: only finite values"
         )
-    with np.errstate(over="ignore"):  # infinite is outside, too
-        encoded = np.rint((values - spec.offset) * spec.scale)
-    limit = 2**spec.message_bits - 1
-    if spec.clip:
-        encoded = encoded.clip(0, limit)
-    outside = (encoded < 0) | (encoded > limit)
+    with np.errstate(over="ignore"):  # infinite, then, and beyond the limits
+        encoded = np.rint((values - encoder.offset) * encoder.scale)
+    if encoder.clip:
+        encoded = encoded.clip(0, encoder.largest)
+    outside = (encoded < 0) | (encoded > encoder.largest)
     if outside.any():
         where = np.argwhere(outside)[0]
-        low, high = spec.offset, spec.offset + limit / spec.scale
+        low, high = encoder.offset, encoder.offset + encoder.largest / encoder.scale
         raise InputError(
             f"sample {where[0]} has {values[tuple(where)]:g} at step {where[1]}, channel {where[2]}: "
             f"the encoder takes {low:g} to {high:g}; rescale the data or train with another encoder"
         )
     integers: NDArray[np.int32] = encoded.astype(np.int32)
     return integers
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a network takes, and how many classes it tells apart.
+
+    Attributes:
+        encoder: from the data's numbers to integers.
+        steps: T, of a sample.
+        channels: of a step.
+        classes: how many.
+    """
+
+    encoder: Encoder
+    steps: int
+    channels: int
+    classes: int
+
+    def encode(self, samples: ArrayLike) -> NDArray[np.int32]:
+        """Quantise samples to the graded integers that the network reads.
+
+        Args:
+            samples: numbers [samples, T, channels] in the data's own unit.
+
+        Returns:
+            int32 [samples, T, channels]; see :func:`encode`.
+
+        Raises:
+            InputError: another shape or type, or a value that the encoder does not take.
+        """
+        values = numbers(samples, "samples")
+        self._fits(values, "samples have")
+        return encode(values, self.encoder)
+
+    def accept(self, encoded: ArrayLike) -> NDArray[np.int32]:
+        """Make sure that integers are encoded samples.
+
+        Args:
+            encoded: integers [samples, T, channels].
+
+        Returns:
+            The same as int32.
+
+        Raises:
+            InputError: another shape or type, or a value that no message carries.
+        """
+        values = numbers(encoded, "encoded samples")
+        self._fits(values, "encoded samples have")
+        if values.dtype.kind == "f":
+            raise InputError(f"encoded samples are of type {values.dtype}: they must be integers; encode the samples first")
+        limit, low, high = self.encoder.largest, int(values.min()), int(values.max())
+        if low < 0 or high > limit:
+            worst = low if low < 0 else high
+            raise InputError(f"an encoded sample holds {worst}, a graded spike carries 0 to {limit}: encode the samples")
+        return values.astype(np.int32, copy=False)
+
+    def _fits(self, values: NDArray[Any], what: str) -> None:
+        """Refuse an array that is not [samples, T, channels]."""
+        if values.ndim != 3 or values.shape[1:] != (self.steps, self.channels) or not len(values):
+            raise InputError(
+                f"{what} shape {list(values.shape)}, the network reads [samples, {self.steps}, {self.channels}] "
+                "and at least one sample"
+            )
 
 
 def inject(encoded: NDArray[np.int32], spec: InputSpec, silence: int) -> NDArray[np.int32]:
@@ -69,7 +189,7 @@ def inject(encoded: NDArray[np.int32], spec: InputSpec, silence: int) -> NDArray
     return injected
 
 
-def fingerprint(samples: NDArray[np.float32], labels: NDArray[np.int64] | None) -> str:
+def fingerprint(samples: NDArray[Any], labels: NDArray[np.int64] | None) -> str:
     """What tells data from other data, whatever the encoder: SHA-256 of samples and labels, in hexadecimal.
 
     Args:

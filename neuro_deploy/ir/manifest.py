@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Base64Bytes, BaseModel, ConfigDict, Field, model_validator
 
 from neuro_deploy.ir.chain import Segment
 
-FORMAT_VERSION: Final = 2
+FORMAT_VERSION: Final = 3
 """Raised whenever a reader of an older manifest could misread a newer one, or would refuse it for a field that it does not know."""
 
-READABLE = 1, FORMAT_VERSION
-"""Versions that are read: 1 has no front end and never clips."""
+READABLE = 1, 2, FORMAT_VERSION
+"""Versions that are read: 1 has no front end and never clips, 1 and 2 have no examples."""
 
 STEPS_MAX: Final = 1 << 20
 """Steps of a sample: a quarter of an hour of frames a millisecond apart."""
@@ -43,21 +43,37 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class InputSpec(_Strict):
+class Encoder(_Strict):
+    """From the data's own unit to graded integers: ``round((x - offset) * scale)``, halves to even.
+
+    Attributes:
+        message_bits: the integers lie in ``0 .. 2**message_bits - 1``.
+        scale: integers in one unit of the data.
+        offset: what becomes 0.
+        clip: integers beyond the limits are brought there; otherwise they are refused.
+    """
+
+    message_bits: int = Field(ge=1, le=24)
+    scale: float = Field(default=1.0, ge=1 / LARGEST, le=LARGEST)
+    offset: float = Field(default=0.0, ge=-LARGEST, le=LARGEST)
+    clip: bool = False
+
+    @property
+    def largest(self) -> int:
+        """The largest integer of a message."""
+        return (1 << self.message_bits) - 1
+
+
+class InputSpec(Encoder):
     """How the host feeds the chain.
 
-    A sample is float [T, channels]; the encoder turns it into the integers ``round((x - offset) * scale)``, which must lie
-    in ``0 .. 2**message_bits - 1``, or are brought there if ``clip`` is set. At each step the host injects frame ``t``, ``t-1``, ...
+    A sample is float [T, channels], which the encoder turns into integers. At each step the host injects frame ``t``, ``t-1``, ...
     (``frames`` of them, zeros before the start) and 1 on ``constant_channel`` for exactly the T steps of the sample.
     """
 
     channels: int = Field(ge=1, le=WIDTH_MAX)
     frames: int = Field(ge=1, le=STEPS_MAX)
     constant_channel: int = Field(ge=1)
-    message_bits: int = Field(ge=1, le=24)
-    scale: float = Field(ge=1 / LARGEST, le=LARGEST)
-    offset: float = Field(ge=-LARGEST, le=LARGEST)
-    clip: bool = False
 
 
 class FrontEndSpec(_Strict):
@@ -158,6 +174,21 @@ class ReadoutSpec(_Strict):
     logit: int | None = Field(default=None, ge=1, le=1 << 53)
 
 
+class Examples(_Strict):
+    """A few samples with the answers that the network must give, so that it can be checked where its data are not.
+
+    Attributes:
+        encoded: the samples, unsigned little-endian integers [samples, T, channels] of as many whole bytes as a message needs;
+            base64 in the file.
+        readout: voltages of the read-out, [samples, classes].
+        labels: of the samples, if known.
+    """
+
+    encoded: Base64Bytes
+    readout: tuple[tuple[Annotated[int, Field(ge=-(1 << 53), le=1 << 53)], ...], ...] = Field(min_length=1)
+    labels: tuple[int, ...] | None = None
+
+
 class Hashes(_Strict):
     """SHA-256 of the files that belong together, in hexadecimal; no checkpoint where none was given."""
 
@@ -171,7 +202,7 @@ class Manifest(_Strict):
     Attributes:
         format_version: see :data:`FORMAT_VERSION`.
         config: name of the configuration that the model was trained with.
-        settings: that configuration, whole, as it was read.
+        settings: that configuration, whole, as it was read; None of a network that was not trained here.
         classes: names of the classes, in the order of the read-out's neurons.
         front_end: how a recording becomes the frames that are fed; None where the data are no recordings.
         input: how to feed it.
@@ -180,12 +211,13 @@ class Manifest(_Strict):
         gap: G, silent steps after which the next sample may start.
         layers: what each neuron is.
         readout: where the answer is.
+        examples: a few samples with their answers.
         sha256: of the checkpoint and of the NetX file; None of a network that is in no file.
     """
 
-    format_version: Literal[1, 2] = FORMAT_VERSION
+    format_version: Literal[1, 2, 3] = FORMAT_VERSION
     config: Name = Field(pattern=r"^[^./\\\x00-\x1f][^/\\\x00-\x1f]*$")  # a folder of runs is named by it
-    settings: dict[str, Any]
+    settings: dict[str, Any] | None = None
     classes: Classes
     front_end: FrontEndSpec | None = None
     input: InputSpec
@@ -194,6 +226,7 @@ class Manifest(_Strict):
     gap: int = Field(ge=0)
     layers: tuple[LayerSpec, ...] = Field(min_length=1)
     readout: ReadoutSpec
+    examples: Examples | None = None
     sha256: Hashes | None = None
 
 
@@ -202,25 +235,19 @@ class Description:
     """What a manifest says that is not in the chain.
 
     Attributes:
-        config: name of the configuration that the network was trained with.
-        settings: that configuration, whole; plain data as JSON has it.
+        config: name of the network; of a trained one, of its configuration.
         classes: names, one for each read-out neuron.
-        message_bits: bits of the graded input.
-        scale: of the encoder, see :class:`InputSpec`.
-        offset: of the encoder.
+        encoder: from the data's numbers to the graded integers of the input.
         steps: T, steps of a sample.
-        logit: voltage of the read-out for a logit of 1, see :class:`ReadoutSpec`.
-        clip: of the encoder.
+        settings: the configuration that it was trained with, whole, plain data as JSON has it; None if it was not trained here.
+        logit: voltage of the read-out for a logit of 1, see :class:`ReadoutSpec`; None where it is not known: no confidences.
         front_end: what makes the samples from recordings, if they are such.
     """
 
     config: str
-    settings: dict[str, Any]
     classes: tuple[str, ...]
-    message_bits: int
-    scale: float
-    offset: float
+    encoder: Encoder
     steps: int
-    logit: int
-    clip: bool = False
+    settings: dict[str, Any] | None = None
+    logit: int | None = None
     front_end: FrontEndSpec | None = None

@@ -104,7 +104,9 @@ def load_network(net: Path) -> Network:
     require_agreement(chain, manifest, fail)
     layers = tuple(replace(layer, segments=spec.populations) for layer, spec in zip(chain.layers, manifest.layers, strict=True))
     chain = Chain(manifest.input.frames, manifest.input.channels, layers, manifest.gap)
-    return Network(chain, manifest, NetFile(net, content, chain), _beside(net, ".npz"))
+    network = Network(chain, manifest, NetFile(net, content, chain), _beside(net, ".npz"))
+    network.examples()  # refuses what does not fit
+    return network
 
 
 def _beside(net: Path, suffix: str) -> Path:
@@ -123,9 +125,10 @@ def _read_manifest(path: Path) -> Manifest:
         first = error.errors()[0]
         field = _short(".".join(str(part) for part in first["loc"]))
         if field == "format_version":
+            readable = f"{', '.join(map(str, READABLE[:-1]))} and {READABLE[-1]}"
             raise ModelFileError(
-                f"{path}: format_version {_short(repr(first['input']))}, this program reads {' and '.join(map(str, READABLE))}: "
-                f"use the program that wrote it or export again"
+                f"{path}: format_version {_short(repr(first['input']))}, this program reads {readable}: "
+                "use the program that wrote it or export again"
             ) from error
         place = f"{field} is {_short(repr(first['input']))}: " if field else ""
         more = error.error_count() - 1

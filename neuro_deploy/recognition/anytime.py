@@ -11,7 +11,7 @@ from neuro_deploy.backends import Backend
 from neuro_deploy.ir.network import Network
 from neuro_deploy.recognition.answers import NEVER
 from neuro_deploy.recognition.decisions import decide, readouts, scores
-from neuro_deploy.verify.simulation import run_backend, versions
+from neuro_deploy.verify.simulation import versions
 
 PARTS = 20
 """Of a sample, after each of which accuracy is measured."""
@@ -24,6 +24,9 @@ TOGETHER = 256
 
 RESULT_FORMAT = 1
 
+Labels = NDArray[np.int64] | None
+"""Of the samples, int64 [samples]; None where nobody knows them."""
+
 
 @dataclass(frozen=True)
 class Heard:
@@ -32,12 +35,12 @@ class Heard:
     Attributes:
         fraction: of the sample, above 0 to 1.
         steps: mean steps that this is, each rounded up.
-        accuracy: share of right answers.
+        accuracy: share of right answers; None without labels.
     """
 
     fraction: float
     steps: float
-    accuracy: float
+    accuracy: float | None
 
 
 @dataclass(frozen=True)
@@ -46,14 +49,14 @@ class Exit:
 
     Attributes:
         threshold: the confidence asked for; None: every sample is heard to its end.
-        accuracy: share of right answers.
+        accuracy: share of right answers; None without labels.
         steps: mean steps until the answer.
         share: the same as a share of T.
         early: share of the samples that were answered before their end.
     """
 
     threshold: float | None
-    accuracy: float
+    accuracy: float | None
     steps: float
     share: float
     early: float
@@ -89,13 +92,13 @@ class Streaming:
     exits: tuple[Exit, ...]
 
 
-def hear(network: Network, backend: Backend, samples: NDArray[np.float32]) -> NDArray[np.int64]:
+def hear(network: Network, backend: Backend, encoded: NDArray[np.int32]) -> NDArray[np.int64]:
     """Run samples and keep what the read-out says after each step.
 
     Args:
-        network: the exported network.
+        network: what runs.
         backend: what runs it.
-        samples: [samples, T, channels] in the data's unit.
+        encoded: int32 [samples, T, channels].
 
     Returns:
         int64 [samples, T, classes], see :func:`neuro_deploy.recognition.decisions.readouts`.
@@ -105,33 +108,32 @@ def hear(network: Network, backend: Backend, samples: NDArray[np.float32]) -> ND
         BackendError: the backend failed.
     """
     found = []
-    for begin in range(0, len(samples), TOGETHER):
-        part = slice(begin, begin + TOGETHER)
-        trace = run_backend(network, backend, samples[part])
+    for begin in range(0, len(encoded), TOGETHER):
+        trace = backend.run(network, encoded[begin : begin + TOGETHER])
         found.append(readouts(network.chain, trace, network.manifest.steps))
     return np.concatenate(found)
 
 
-def over_fractions(voltages: NDArray[np.int64], labels: NDArray[np.int64], lengths: NDArray[np.int64]) -> tuple[Heard, ...]:
+def over_fractions(voltages: NDArray[np.int64], labels: Labels, lengths: NDArray[np.int64]) -> tuple[Heard, ...]:
     """Accuracy after 1 to all :data:`PARTS` parts of each sample: the largest voltage after step ``ceil(fraction * length)``.
 
     Args:
         voltages: int64 [samples, T, classes].
-        labels: int64 [samples].
+        labels: int64 [samples], or None where nobody knows them.
         lengths: int64 [samples], steps that count as the whole sample, 1 to T.
     """
-    right = voltages.argmax(axis=2) == labels[:, None]
+    answers = voltages.argmax(axis=2)
     found = []
     for part in range(1, PARTS + 1):
         steps = -(-part * lengths // PARTS)  # in integers: 0.7 * 10 in floating point is more than 7
-        accuracy = right[np.arange(len(steps)), steps - 1].mean()
-        found.append(Heard(part / PARTS, float(steps.mean()), float(accuracy)))
+        accuracy = _share(answers[np.arange(len(steps)), steps - 1], labels)
+        found.append(Heard(part / PARTS, float(steps.mean()), accuracy))
     return tuple(found)
 
 
 def over_thresholds(
     voltages: NDArray[np.int64],
-    labels: NDArray[np.int64],
+    labels: Labels,
     logit: int,
     first: NDArray[np.int64] | None = None,
     thresholds: Sequence[float] = THRESHOLDS,
@@ -140,7 +142,7 @@ def over_thresholds(
 
     Args:
         voltages: int64 [samples, T, classes].
-        labels: int64 [samples].
+        labels: int64 [samples], or None where nobody knows them.
         logit: voltage of a logit of 1.
         first: int64 [samples], see :func:`neuro_deploy.recognition.decisions.decide`.
         thresholds: confidences, see :func:`neuro_deploy.recognition.decisions.scores`.
@@ -149,9 +151,14 @@ def over_thresholds(
     found = []
     for threshold in (*thresholds, None):
         decided = decide(confidence, NEVER if threshold is None else threshold, first)
-        accuracy, steps = float((decided.classes == labels).mean()), float(decided.steps.mean())
+        accuracy, steps = _share(decided.classes, labels), float(decided.steps.mean())
         found.append(Exit(threshold, accuracy, steps, steps / whole, float((decided.steps < whole).mean())))
     return tuple(found)
+
+
+def _share(answers: NDArray[np.int64], labels: Labels) -> float | None:
+    """Of right answers."""
+    return None if labels is None else float((answers == labels).mean())
 
 
 def to_json(result: Streaming) -> bytes:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from neuro_deploy.backends.fast import FastBackend
 from neuro_deploy.ir.chain import Chain, Role
-from neuro_deploy.ir.inputs import encode
+from neuro_deploy.ir.inputs import Samples
 from neuro_deploy.ir.network import Network
 from neuro_deploy.measure import machine
 from neuro_deploy.measure.counts import count
@@ -47,16 +47,12 @@ class Subject:
 
     Attributes:
         network: the exported network.
-        data: name of the data set.
-        samples: [samples, T, channels] of its test split.
-        labels: [samples].
+        samples: what ran.
         memories: the network's Legendre memories.
     """
 
     network: Network
-    data: str
-    samples: NDArray[np.float32]
-    labels: NDArray[np.int64]
+    samples: Samples
     memories: Sequence[Response]
 
 
@@ -73,19 +69,20 @@ def collect(subject: Subject, simulation: Simulation, tables: Mapping[str, Table
     """
     network, chain = subject.network, subject.network.chain
     steps, message_bits = network.manifest.steps, network.manifest.input.message_bits
-    encoded = encode(subject.samples, network.manifest.input)
-    trace = FastBackend().run(network, encoded)
+    samples = subject.samples
+    trace = FastBackend().run(network, samples.encoded)
     counts = count(trace, chain)
     assert counts.chip is not None
+    share = None if samples.labels is None else accuracy(trace.accuracy(samples.labels), trace.samples)
     exact = tuple(simulated(result) for result in simulation.backends)
-    modelled = chips(counts, chain, accuracy(trace.accuracy(subject.labels), trace.samples), steps, tables)
+    modelled = chips(counts, chain, share, steps, tables)
     about = machine.describe()
     return Report(
         created=about["date"],
         machine=f"{about['cpu']}, {about['cores']} cores, {about['system']}",
         versions=about["versions"],
         network=_facts(network),
-        data=DataFacts(name=subject.data, samples=trace.samples, sha256=simulation.data_sha256),
+        data=DataFacts(name=samples.origin, samples=trace.samples, sha256=simulation.data_sha256),
         unquantised_accuracy=_unquantised(simulation),
         backends=(*exact, *modelled, replayed(trace, chain), *others),
         checks=tuple(_check(comparison) for comparison in simulation.comparisons),
@@ -93,8 +90,8 @@ def collect(subject: Subject, simulation: Simulation, tables: Mapping[str, Table
         energies=energy_models(counts, chain, tables),
         benchmark=benchmark(counts, chain),
         rates=counts.rates,
-        answers=observe.answers(readouts(chain, trace, steps), subject.labels),
-        sample=observe.sample(trace, SHOWN, encoded, subject.labels),
+        answers=observe.answers(readouts(chain, trace, steps), samples.labels),
+        sample=observe.sample(trace, SHOWN, samples.encoded, samples.labels),
         memories=tuple(_memory(response, trace.populations) for response in subject.memories),
         ranges=ranges(chain, trace, min(VOLTAGE_SAMPLES, trace.samples), steps, message_bits),
     )
@@ -136,7 +133,7 @@ def _unquantised(simulation: Simulation) -> Quantity:
     share = simulation.unquantised_accuracy
     source = "right answers of the checkpoint with real-valued weights on the same samples"
     if share is None:
-        return Quantity(None, "%", "counted", source, "the simulation was made without it")
+        return Quantity(None, "%", "counted", source, "not known: it needs the checkpoint and labels")
     return Quantity(100 * share, "%", "counted", source)
 
 

@@ -53,19 +53,23 @@ def energy_models(counts: Counts, chain: Chain, tables: Mapping[str, Table]) -> 
     return tuple(found)
 
 
-def chips(counts: Counts, chain: Chain, accuracy: Quantity, steps: int, tables: Mapping[str, Table]) -> tuple[Backend, ...]:
+def chips(
+    counts: Counts, chain: Chain, accuracy: Quantity | None, steps: int, tables: Mapping[str, Table]
+) -> tuple[Backend, ...]:
     """A row for each cost table: the chip as its numbers have it, and a dense evaluation where the table knows what one costs.
 
     Args:
         counts: of a run of the chain.
         chain: the network.
-        accuracy: of that run.
+        accuracy: of that run, if known.
         steps: T, steps of a sample.
         tables: by name.
     """
     rows = []
     for name, table in tables.items():
-        quantities = {"accuracy": accuracy, "energy": energy(counts, table).total, "latency": latency(counts, table)}
+        quantities = {"energy": energy(counts, table).total, "latency": latency(counts, table)}
+        if accuracy is not None:
+            quantities = {"accuracy": accuracy, **quantities}
         bound = quantities["latency"]
         if bound.value:
             note = "at most: one over the least time of a sample"

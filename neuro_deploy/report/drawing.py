@@ -22,12 +22,13 @@ def draw(report: Report) -> dict[str, str]:
             report.data.samples,
             len(report.network.classes),
         ),
-        "confusion": image(answers.confusion, report.answers.confusion, report.network.classes),
         "ranges": _ranges(report),
         "cost": image(energy.cost, [row for row in _costs(report) if row.latency or row.energy]),
         "components": image(energy.components, [(e.table, _values(e.components)) for e in known]),
         "relays": image(energy.relays, [(e.table, _relays(e)) for e in known]),
     }
+    if report.answers.confusion is not None:
+        found["confusion"] = image(answers.confusion, report.answers.confusion, report.network.classes)
     for index, part in enumerate(report.memories):
         names = (part.source, part.target)
         found[f"memory-{index}"] = image(memory.memory, part.writes, part.states, part.spikes, part.window, names)

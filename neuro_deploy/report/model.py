@@ -46,10 +46,10 @@ class NetworkFacts(Plain):
 
 
 class DataFacts(Plain):
-    """What it was run on: the first samples of a data set's test split.
+    """What it was run on.
 
     Attributes:
-        name: of the data set.
+        name: of the samples: a split of a data set, or a file.
         samples: how many.
         sha256: of samples and labels, before any encoding; two reports are of the same data where it is the same.
     """

@@ -8,34 +8,37 @@ from neuro_deploy.ir.trace import Trace
 from neuro_deploy.report.views import Answers, Memory, Sample, Spikes
 
 
-def answers(voltages: NDArray[np.int64], labels: NDArray[np.int64]) -> Answers:
+def answers(voltages: NDArray[np.int64], labels: NDArray[np.int64] | None) -> Answers:
     """Right answers and settled answers after each step, and which class was taken for which.
 
     Args:
         voltages: int64 [samples, T, classes], see :func:`neuro_deploy.recognition.decisions.readouts`.
-        labels: int64 [samples].
+        labels: int64 [samples], or None where nobody knows them.
     """
     given = voltages.argmax(axis=2)
     last = given[:, -1]
     # An answer is settled from the step on from which it equals all later ones.
     settled = np.logical_and.accumulate((given == last[:, None])[:, ::-1], axis=1)[:, ::-1]
+    stable = tuple(settled.sum(axis=0).tolist())
+    if labels is None:
+        return Answers(right=None, settled=stable, confusion=None)
     confusion = np.zeros((voltages.shape[2],) * 2, np.int64)
     np.add.at(confusion, (labels, last), 1)
     return Answers(
         right=tuple((given == labels[:, None]).sum(axis=0).tolist()),
-        settled=tuple(settled.sum(axis=0).tolist()),
+        settled=stable,
         confusion=tuple(tuple(row) for row in confusion.tolist()),
     )
 
 
-def sample(trace: Trace, index: int, encoded: NDArray[np.int32], labels: NDArray[np.int64]) -> Sample:
+def sample(trace: Trace, index: int, encoded: NDArray[np.int32], labels: NDArray[np.int64] | None) -> Sample:
     """All spikes of one sample in model time.
 
     Args:
         trace: the run.
         index: which sample.
         encoded: int32 [samples, T, channels], what the network was fed.
-        labels: int64 [samples].
+        labels: int64 [samples], or None where nobody knows them.
     """
     populations = []
     for name, spikes in trace.populations.items():
@@ -44,7 +47,7 @@ def sample(trace: Trace, index: int, encoded: NDArray[np.int32], labels: NDArray
         populations.append(Spikes(name=name, neurons=spikes.shape[2], **events))
     return Sample(
         index=index,
-        label=int(labels[index]),
+        label=None if labels is None else int(labels[index]),
         answer=int(trace.readout[index].argmax()),
         input=tuple(tuple(frame) for frame in encoded[index].tolist()),
         populations=tuple(populations),

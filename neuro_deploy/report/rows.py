@@ -45,7 +45,7 @@ def host(run: HostRun) -> Backend:
 
 def accuracy(share: float, samples: int) -> Quantity:
     """Right answers in per cent."""
-    return Quantity(100 * share, "%", "counted", f"right answers, of the first {_number(samples)} of the test split")
+    return Quantity(100 * share, "%", "counted", f"right answers, of {_number(samples)}")
 
 
 def absent(name: str, what: str, reason: str) -> Backend:

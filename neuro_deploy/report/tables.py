@@ -48,7 +48,7 @@ def backends_table(results: Sequence[BackendResult], title: str) -> Table:
         table.add_row(
             result.backend,
             f"{samples}",
-            "-" if result.accuracy is None else f"{100 * result.accuracy:.2f}",
+            _per_cent(result.accuracy),
             *("-" if number is None else f"{number / samples:,.0f}" for number in events),
             f"{result.steps // samples}",
             f"{result.seconds:.1f}",
@@ -111,7 +111,8 @@ def _by_layer(rows: Sequence[Row]) -> list[Row]:
 def verdict(comparison: Comparison) -> Text:
     """One line: equal, or where the two part first."""
     if comparison.equal:
-        return Text(f"{comparison.backend} = {comparison.reference}: every spike and every read-out is the same", style="green")
+        what = "every spike and every read-out" if comparison.rows else "every read-out"
+        return Text(f"{comparison.backend} = {comparison.reference}: {what} is the same", style="green")
     return Text(f"{comparison.backend} differs from {comparison.reference}, first at {comparison.first}", style="bold red")
 
 
@@ -125,17 +126,21 @@ def streaming_tables(result: Streaming) -> RenderableType:
     if result.own_sound is not None:
         heard.caption = "Of the recording: of its own sound, without the silence that fills a sample up to its last step."
     for points in list(zip(*columns, strict=True))[1::2]:
-        cells = itertools.chain.from_iterable((f"{100 * p.accuracy:.2f}", f"{p.steps:.1f}") for p in points)
+        cells = itertools.chain.from_iterable((_per_cent(p.accuracy), f"{p.steps:.1f}") for p in points)
         heard.add_row(f"{100 * points[0].fraction:.0f}", *cells)
     ended = plain_table(
         "ended at a confidence", ("confidence", "accuracy\n%", "mean\nsteps", "of all\nsteps %", "ended early\n%")
     )
     ended.caption = "Every confidence is shown; none is chosen by these samples."
     for exit_ in result.exits:
-        numbers = (100 * exit_.accuracy, exit_.steps, 100 * exit_.share, 100 * exit_.early)
+        numbers = (exit_.steps, 100 * exit_.share, 100 * exit_.early)
         name = "to the end" if exit_.threshold is None else f"{exit_.threshold:g}"
-        ended.add_row(name, *(f"{number:.{places}f}" for number, places in zip(numbers, (2, 1, 1, 1), strict=True)))
+        ended.add_row(name, _per_cent(exit_.accuracy), *(f"{number:.1f}" for number in numbers))
     return Group(about, Text(), heard, Text(), ended)
+
+
+def _per_cent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.2f}"
 
 
 def rates(populations: Mapping[str, float]) -> Text:
@@ -176,7 +181,7 @@ def sweep_table(results: Sequence[Mapping[str, Any]], config: str) -> Table:
         accuracy, loss, epoch = (result[key] for key in ("validation_accuracy", "validation_loss", "epoch"))
         table.add_row(
             *(f"{result['settings'].get(key, '')}" for key in keys),
-            "-" if accuracy is None else f"{100 * accuracy:.2f}",
+            _per_cent(accuracy),
             "-" if loss is None else f"{loss:.4f}",
             ("-" if epoch is None else f"{epoch}") + ("*" if result["error"] else ""),
             f"{result['parameters']:,}",
@@ -211,7 +216,7 @@ def merit_table(models: Sequence[Mapping[str, Any]]) -> Table:
             model["run"],
             model["model"],
             f"{model['parameters']:,}",
-            *("-" if share is None else f"{100 * share:.2f}" for share in shares),
+            *map(_per_cent, shares),
             *("-" if number is None else f"{number:,.0f}" for number in events),
         )
     return table

@@ -13,14 +13,14 @@ class Answers(Plain):
     """The read-out after each step of a sample.
 
     Attributes:
-        right: samples whose answer so far is right, after 1 to T steps.
+        right: samples whose answer so far is right, after 1 to T steps; None without labels, as the confusion.
         settled: samples whose answer so far is the last one and does not change in between.
         confusion: samples by true class and, in each row, by last answer.
     """
 
-    right: tuple[int, ...]
+    right: tuple[int, ...] | None
     settled: tuple[int, ...]
-    confusion: tuple[tuple[int, ...], ...]
+    confusion: tuple[tuple[int, ...], ...] | None
 
 
 class Spikes(Plain):
@@ -33,10 +33,10 @@ class Spikes(Plain):
 
 
 class Sample(Plain):
-    """One sample: its place in the test split, its class, the answer, the encoded input [T][channels], every spike."""
+    """One sample: its place among the samples, its class if known, the answer, the encoded input [T][channels], every spike."""
 
     index: int
-    label: int
+    label: int | None
     answer: int
     input: tuple[tuple[int, ...], ...]
     populations: tuple[Spikes, ...]

@@ -1,7 +1,7 @@
 """Compare what two backends computed, spike by spike, and say where they part first."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,14 +112,26 @@ def compare(reference: Trace, trace: Trace) -> Comparison:
     rows: list[Row] = []
     model_time = _divergences(_populations(reference, trace, samples), rows)
     chip_time = _divergences(_segments(reference, trace, samples), rows)
-    expected, found = reference.readout[:samples], trace.readout[:samples]
-    different = expected != found
-    first = _earliest(model_time) or _earliest(chip_time)
-    if first is None and different.any():
+    outcome = read_outs(reference.backend, reference.readout[:samples], trace)
+    first = _earliest(model_time) or _earliest(chip_time) or outcome.first
+    return replace(outcome, rows=tuple(rows), first=first)
+
+
+def read_outs(reference: str, expected: NDArray[np.int64], trace: Trace) -> Comparison:
+    """Hold the read-outs of a trace alone against those that are expected.
+
+    Args:
+        reference: where these are from.
+        expected: int64 [samples, classes].
+        trace: of as many samples or more.
+    """
+    found = trace.readout[: len(expected)]
+    different, first = expected != found, None
+    if different.any():
         sample, neuron = (int(i) for i in np.argwhere(different)[0])
         step = trace.input.shape[1]
         first = Divergence(sample, "readout", step, neuron, int(expected[sample, neuron]), int(found[sample, neuron]))
-    return Comparison(reference.backend, trace.backend, samples, tuple(rows), int(different.size), int(different.sum()), first)
+    return Comparison(reference, trace.backend, len(expected), (), int(different.size), int(different.sum()), first)
 
 
 Spikes = NDArray[np.uint8]

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from neuro_deploy.backends import Backend
-from neuro_deploy.errors import InputError, ModelFileError
+from neuro_deploy.errors import ModelFileError
 from neuro_deploy.files import parse_json, read_text, write_atomically
-from neuro_deploy.ir.inputs import encode, fingerprint
+from neuro_deploy.ir.inputs import Samples
 from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.trace import Trace
 from neuro_deploy.measure.counts import Totals, count
@@ -58,7 +58,7 @@ class Simulation:
     Attributes:
         config: name of the network's configuration.
         net_sha256: of the NetX file.
-        data_sha256: of the samples that the reference ran, see :func:`neuro_deploy.ir.inputs.fingerprint`.
+        data_sha256: of the samples that the reference ran, see :attr:`neuro_deploy.ir.inputs.Samples.sha256`.
         neurons: computing neurons, and all neurons of the chain.
         unquantised_accuracy: of the model with real-valued weights on as many samples as the reference ran, or None.
         backends: in the order in which they ran.
@@ -79,40 +79,19 @@ class Simulation:
         return all(comparison.equal for comparison in self.comparisons)
 
 
-def run_backend(network: Network, backend: Backend, samples: NDArray[np.float32]) -> Trace:
-    """Encode samples and run them on one backend.
-
-    Args:
-        network: the exported network.
-        backend: what runs it.
-        samples: [samples, T, channels] in the data's unit.
-
-    Raises:
-        InputError: samples that the network cannot read.
-        BackendError: the backend failed.
-    """
-    if samples.shape[1] != network.manifest.steps:
-        raise InputError(
-            f"samples have {samples.shape[1]} steps, the network was exported for {network.manifest.steps}: export again"
-        )
-    return backend.run(network, encode(samples, network.manifest.input))
-
-
 def simulate(
     network: Network,
     runs: Sequence[tuple[Backend, int]],
-    samples: NDArray[np.float32],
-    labels: NDArray[np.int64] | None,
+    samples: Samples,
     announce: Callable[[str, int], None] = lambda backend, samples: None,
     unquantised_accuracy: float | None = None,
 ) -> Simulation:
     """Run the first samples on each backend and compare all with the reference.
 
     Args:
-        network: the exported network.
+        network: what runs.
         runs: backends and the number of samples that each runs; the reference comes first.
-        samples: [samples, T, channels].
-        labels: [samples], or None where nobody knows them.
+        samples: as many as the reference runs, or more.
         announce: called before each run.
         unquantised_accuracy: of the model without quantisation, for the record.
     """
@@ -120,19 +99,18 @@ def simulate(
     results, comparisons = [], []
     for backend, number in runs:
         announce(backend.name, number)
-        trace = run_backend(network, backend, samples[:number])
-        results.append(summarise(trace, network, labels))
+        trace = backend.run(network, samples.encoded[:number])
+        results.append(summarise(trace, network, samples.labels))
         if reference is None:
             reference = trace
         else:
             comparisons.append(compare(reference, trace))
     total = sum(layer.size for layer in network.chain.layers)
     compute = sum(s.size for layer in network.chain.segments for s in layer if s.of_model)
-    number = results[0].samples
     return Simulation(
         config=network.manifest.config,
         net_sha256=digest(network),
-        data_sha256=fingerprint(samples[:number], None if labels is None else labels[:number]),
+        data_sha256=samples.first(results[0].samples).sha256,
         neurons=(compute, total),
         unquantised_accuracy=unquantised_accuracy,
         backends=tuple(results),

@@ -5,22 +5,24 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from neuro_deploy.backends.fast import FastBackend
-from neuro_deploy.ir.inputs import encode
+from neuro_deploy.ir.inputs import Samples, encode
 from neuro_deploy.ir.network import Network
 from neuro_deploy.loihi import rules
 from neuro_deploy.lowering import lower
 from neuro_deploy.measure.counts import Totals, count
 from neuro_deploy.training.checkpoint import Checkpoint
-from neuro_deploy.training.data import Data, Watch, load_data, unwatched
-from neuro_deploy.training.deploy import describe, to_graph
-from neuro_deploy.training.evaluation import encoder, evaluate
+from neuro_deploy.training.data import Watch, load_data, unwatched
+from neuro_deploy.training.deploy import answers, describe, to_graph
+from neuro_deploy.training.evaluation import evaluate
 from neuro_deploy.training.models.dense_lmuformer import DenseLMUFormer, DenseStream
 from neuro_deploy.training.models.registry import parameters
+from neuro_deploy.workbench.samples import Source, from_file
 
 FLOPS_OF_A_MAC = 2
 
@@ -34,8 +36,8 @@ class Merit:
     Attributes:
         model: its name.
         parameters: numbers that were trained.
-        validation: accuracy on the validation split, of the deployed integers if it has any.
-        test: accuracy on the test split; of a spiking model that of the chain on the ``fast`` backend.
+        validation: accuracy on the validation split, of the deployed integers if it has any; None where samples of a file ran.
+        test: accuracy on the test split, or on these samples, if they have labels; of a spiking model that of the chain on ``fast``.
         test_error: its standard error, of so many samples that are independent.
         unquantised: the same with real-valued weights; None of a baseline, which has no others.
         rate: spikes per neuron and step, averaged over the populations; None of a baseline.
@@ -46,9 +48,9 @@ class Merit:
 
     model: str
     parameters: int
-    validation: float
-    test: float
-    test_error: float
+    validation: float | None
+    test: float | None
+    test_error: float | None
     unquantised: float | None
     rate: float | None
     synops: float | None
@@ -56,29 +58,36 @@ class Merit:
     macs: int | None
 
 
-def assess(checkpoint: Checkpoint, watch: Watch = unwatched) -> Merit:
-    """Run a model over its validation and test splits.
+def assess(checkpoint: Checkpoint, source: Source, watch: Watch = unwatched) -> Merit:
+    """Run a model over its validation and test splits, or over samples of a file.
 
     Args:
         checkpoint: the model.
+        source: a file of samples in place of the two splits, if given.
         watch: shows how far the frames of recordings are, where these are first computed.
 
     Raises:
         DatasetError: its data are missing.
+        InputError: the samples do not fit the model.
         RuleError: a spiking model does not fit the chip.
     """
-    data, model = load_data(checkpoint.config.data, watch), checkpoint.model()
-    spec = encoder(checkpoint.config, checkpoint.channels)
-    validation = evaluate(model, data.validation, spec, quantised=True).accuracy
-    real = evaluate(model, data.test, spec, quantised=False).accuracy
+    model, encoder = checkpoint.model(), checkpoint.config.encoding
+    validation = None
+    if source.file is not None:
+        samples = from_file(checkpoint.signature, source.file, source.encoded)
+    else:
+        data = load_data(checkpoint.config.data, watch)
+        validation = evaluate(model, data.validation, encoder, quantised=True).accuracy
+        samples = Samples(encode(data.test.samples, encoder), data.test.labels, data.test.samples, "the test split")
+    real = _share(answers(model, samples.encoded, quantised=False), samples.labels)
     spikes = checkpoint.config.model.baseline is None
-    test, totals = _deployed(checkpoint, data) if spikes else (real, None)
+    test, totals = _deployed(checkpoint, samples) if spikes else (real, None)
     return Merit(
         model=SPIKING if spikes else type(model).__name__,
         parameters=parameters(model),
         validation=validation,
         test=test,
-        test_error=math.sqrt(test * (1 - test) / len(data.test)),
+        test_error=None if test is None else math.sqrt(test * (1 - test) / len(samples)),
         unquantised=real if spikes else None,
         rate=None if totals is None else float(np.mean(list(totals.rates.values()))),
         synops=None if totals is None else _each(totals.compute_synops, totals),
@@ -106,13 +115,17 @@ def multiply_accumulates(model: nn.Module, frames: Tensor) -> int:
     return int(counter.get_total_flops()) // FLOPS_OF_A_MAC
 
 
-def _deployed(checkpoint: Checkpoint, data: Data) -> tuple[float, Totals]:
-    """Accuracy on the test split and events of the chain that an export would write."""
+def _deployed(checkpoint: Checkpoint, samples: Samples) -> tuple[float | None, Totals]:
+    """Accuracy and events of the chain that an export would write."""
     network = Network.of(lower(to_graph(checkpoint)), describe(checkpoint))
     rules.check(network.chain, message_bits=network.manifest.input.message_bits, steps=checkpoint.steps)
-    split = data.test
-    trace = FastBackend().run(network, encode(split.samples, network.manifest.input))
-    return trace.accuracy(split.labels), count(trace, network.chain).totals
+    trace = FastBackend().run(network, samples.encoded)
+    return _share(trace.readout.argmax(axis=1), samples.labels), count(trace, network.chain).totals
+
+
+def _share(answers: NDArray[np.int64], labels: NDArray[np.int64] | None) -> float | None:
+    """Of right answers; None without labels."""
+    return None if labels is None else float((answers == labels).mean())
 
 
 def _each(events: int | None, totals: Totals) -> float:

@@ -1,77 +1,97 @@
-"""A network with its test data and what can run it: the one place where the models of ``training`` and the backends meet."""
+"""A network with its samples and what can run it: the one place where the models of ``training`` and the backends meet."""
 
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from neuro_deploy.backends import BACKENDS, Options, create, find
-from neuro_deploy.errors import ConfigError
-from neuro_deploy.workbench.own_data import own_data
+from neuro_deploy import extras
+from neuro_deploy.backends import BACKENDS, Backend, Options, create, find
+from neuro_deploy.ir.inputs import Samples
+from neuro_deploy.netx import load_network, require_checkpoint
+from neuro_deploy.verify.parallel import InParts
+from neuro_deploy.workbench.samples import Source, configuration, samples
 
 if TYPE_CHECKING:
     from neuro_deploy.backends.host import HostRun
     from neuro_deploy.backends.torch import Evaluate
 
+OWN = Source()
+"""The network's own data."""
+
 
 class Workbench:
-    """A network with its test data and the backends that can run it.
+    """A network with its samples and the backends that can run it.
 
     Args:
         model: the NetX file.
+        source: where the samples are from.
         time_limit: seconds that Lava may take for one sample.
 
     Raises:
         ModelFileError: the network is missing or damaged.
-        ConfigError: its settings are not those of a task.
+        ConfigError: the settings that it was trained with are not those of a task.
     """
 
-    def __init__(self, model: Path, time_limit: float = 120.0) -> None:
-        from neuro_deploy.netx import load_network
-        from neuro_deploy.training.config import parse
-
+    def __init__(self, model: Path, source: Source = OWN, time_limit: float = 120.0) -> None:
         self.network = load_network(model)
-        manifest = self.network.manifest
-        self._settings = parse(manifest.settings, f"in {model.with_suffix('.json')}")
-        self.test = own_data(self.network, self._settings).test
-        self.labels = self.test.labels
-        self.options = Options(time_limit, load_model)
+        self.settings = configuration(self.network)
+        self.source = source
+        self._options = Options(time_limit, load_model)
 
-    def first(self, number: int) -> tuple[Any, Any]:
-        """The first test samples and their labels.
+    @cached_property
+    def samples(self) -> Samples:
+        """All samples; read when they are first asked for. See :func:`neuro_deploy.workbench.samples.samples` for the errors."""
+        return samples(self.network, self.source)
 
-        Raises:
-            ConfigError: there are not so many.
-        """
-        if number > len(self.labels):
-            raise ConfigError(f"{number} samples asked for, the test set has {len(self.labels)}: ask for fewer")
-        return self.test.samples[:number], self.test.labels[:number]
-
-    def own_steps(self, number: int) -> Any:
-        """Steps of the first test samples that their recordings reach, int64 [samples]; None where the data are no recordings.
-
-        Raises:
-            InputError: a recording cannot be read.
-        """
-        import numpy as np
-
-        from neuro_deploy.audio.recordings import covered_steps
-        from neuro_deploy.training.data import load_clips
-
-        spec = self._settings.front_end
-        if spec is None:
-            return None
-        return np.array([covered_steps(clip.path, spec) for clip in load_clips(self._settings.data, "test")[:number]], np.int64)
-
-    def backend(self, name: str, parts: int = 1) -> Any:
+    def backend(self, name: str, parts: int = 1) -> Backend:
         """A backend by its name, which runs its samples in so many parts.
 
         Raises:
             BackendError: there is none of that name.
         """
-        from neuro_deploy.verify.parallel import InParts
-
         find(name, BACKENDS)
-        return InParts(partial(create, name, self.options), parts)  # made where a part runs, without the test data
+        return InParts(partial(create, name, self._options), parts)  # made where a part runs
+
+    def checked(self) -> tuple[list[str], dict[str, str]]:
+        """The backends of the reference check that can run here, and why the others are left out, by name.
+
+        Raises:
+            ModelFileError: the network was exported with a checkpoint, which is missing or is another.
+        """
+        names, left_out = [], {}
+        for name, entry in BACKENDS.items():
+            if not entry.checked:
+                continue
+            if entry.package is not None and not extras.present(entry.package):
+                left_out[name] = extras.advice(entry.package)
+            elif name == "torch" and not self.trained:
+                left_out[name] = "the network was made without a checkpoint"
+            else:
+                names.append(name)
+        if "torch" in names:
+            require_checkpoint(self.network)  # before the reference takes its minutes
+        return names, left_out
+
+    @property
+    def trained(self) -> bool:
+        """The network was exported with its checkpoint."""
+        hashes = self.network.manifest.sha256
+        return hashes is not None and hashes.checkpoint is not None
+
+    def unquantised_accuracy(self, number: int | None) -> float | None:
+        """Accuracy of the checkpoint with real-valued weights on the first samples; None without checkpoint, labels or torch.
+
+        Raises:
+            ModelFileError: the checkpoint is missing or damaged.
+        """
+        samples = self.samples.first(number)
+        if samples.labels is None or not self.trained or not extras.present("torch"):
+            return None
+        from neuro_deploy.training.checkpoint import read
+        from neuro_deploy.training.deploy import answers
+
+        model = read(require_checkpoint(self.network)).network()
+        return float((answers(model, samples.encoded, quantised=False) == samples.labels).mean())
 
     def time(self, name: str) -> "tuple[HostRun, ...]":
         """The models in torch, with and without spikes, timed on a device of this machine.
@@ -81,13 +101,11 @@ class Workbench:
             ModelFileError: the checkpoint is missing or damaged.
         """
         from neuro_deploy.backends.host import BATCH, HOSTS, measure
-        from neuro_deploy.ir.inputs import encode
-        from neuro_deploy.netx import require_checkpoint
         from neuro_deploy.workbench.hosts import load_models
 
-        models = load_models(require_checkpoint(self.network), find(name, HOSTS).device)
-        samples, _ = self.first(min(BATCH, len(self.labels)))
-        return measure(name, models, encode(samples, self.network.manifest.input))
+        device = find(name, HOSTS).device
+        models = load_models(require_checkpoint(self.network), device)
+        return measure(name, models, self.samples.encoded[:BATCH])
 
 
 def load_model(path: Path) -> "Evaluate":

@@ -16,7 +16,7 @@ from neuro_deploy.backends.integer import IntegerBackend
 from neuro_deploy.backends.lava import LavaBackend
 from neuro_deploy.errors import NeuroDeployError
 from neuro_deploy.ir.graph import INPUT, Graph, Population, Projection
-from neuro_deploy.ir.manifest import Description
+from neuro_deploy.ir.manifest import Description, Encoder
 from neuro_deploy.ir.network import Network
 from neuro_deploy.loihi.limits import THRESHOLD_MAX
 from neuro_deploy.lowering import lower
@@ -133,7 +133,7 @@ def _self_test() -> str:
         Projection("s", "readout", np.array([[[10, -10], [-6, 8]], [[2, 4], [6, -8]]])),
     )
     chain = lower(Graph(1, {"s": fires, "readout": answer}, projections))
-    about = Description("self_test", {}, ("0", "1"), message_bits=3, scale=1, offset=0, steps=6, logit=64)
+    about = Description("self_test", ("0", "1"), Encoder(message_bits=3), steps=6)
     network = Network.of(chain, about)
     encoded = np.array([[1, 2, 0, 3, 7, 1], [4, 0, 5, 0, 0, 2]], np.int32)[..., None]
     expected, found = (backend.run(network, encoded) for backend in (IntegerBackend(), LavaBackend()))

@@ -186,7 +186,7 @@ def edit(*keys: str | int, to: Any) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (edit("format_version", to=3), "format_version 3, this program reads 1 and 2"),
+        (edit("format_version", to=4), "format_version 4, this program reads 1, 2 and 3"),
         (edit("steps", to=0), "steps is 0: input should be greater than or equal to 1"),
         (edit("surprise", to=1), "surprise is 1: extra inputs are not permitted"),
         (

@@ -120,10 +120,10 @@ def test_the_shipped_network_hears_what_shorter_samples_say(tmp_path: Path, caps
 
 def test_samples_run_in_parts_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     network = load_network(SHIPPED)
-    test = load_data(DigitsData(name="digits")).test
-    whole = hear(network, IntegerBackend(), test.samples[:5])
+    encoded = network.signature.encode(load_data(DigitsData(name="digits")).test.samples[:5])
+    whole = hear(network, IntegerBackend(), encoded)
     monkeypatch.setattr("neuro_deploy.recognition.anytime.TOGETHER", 2)
-    assert np.array_equal(hear(network, IntegerBackend(), test.samples[:5]), whole)
+    assert np.array_equal(hear(network, IntegerBackend(), encoded), whole)
 
 
 LENGTHS = {"cat": 0.1, "dog": 0.3, "owl": 0.8}
@@ -191,7 +191,7 @@ def test_recordings_are_also_measured_without_their_padding(
         assert run("stream", model, "--backend", "integer", "--samples", 8) == 0
     values = json.loads((tmp_path / "runs/words/streaming.json").read_text())
     network, test = load_network(model), load_data(recorded).test
-    voltages = hear(network, IntegerBackend(), test.samples[:8])
+    voltages = hear(network, IntegerBackend(), network.signature.encode(test.samples[:8]))
     own = np.array([covered_steps(clip.path, SPEC) for clip in load_clips(recorded, "test")[:8]])
     assert values["own_sound"] == [vars(point) for point in over_fractions(voltages, test.labels[:8], own)]
     assert values["own_sound"] != values["all_steps"]

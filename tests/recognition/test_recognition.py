@@ -43,7 +43,8 @@ def hearing(folder: Path) -> Network:
         nets.projection(rng, "s1", "out", 1, 3, 4),
     )
     graph = Graph(SPEC.bins, {population.name: population for population in populations}, projections)
-    about = replace(nets.about(graph, SPEC.steps), front_end=SPEC, clip=True, scale=0.5, offset=-14.0, logit=64 * 300)
+    about = replace(nets.about(graph, SPEC.steps), front_end=SPEC, logit=64 * 300)
+    about = replace(about, encoder=about.encoder.model_copy(update={"clip": True, "scale": 0.5, "offset": -14.0}))
     save_network(Network.of(lower(graph), about), folder / "net.net", b"checkpoint")
     return load_network(folder / "net.net")
 

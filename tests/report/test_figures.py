@@ -85,7 +85,7 @@ def test_a_confusion_has_every_count(classes: int) -> None:
 
 def test_accuracy_over_steps_is_in_per_cent() -> None:
     figure = answers.over_steps((1, 3, 4), (0, 2, 4), 4, 5)
-    right, settled, chance = figure.axes[0].lines
+    right, chance, settled = figure.axes[0].lines
     assert list(right.get_ydata()) == [25, 75, 100]
     assert list(settled.get_ydata()) == [0, 50, 100]
     assert set(chance.get_ydata()) == {20}

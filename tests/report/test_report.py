@@ -200,7 +200,7 @@ def test_the_same_simulation_is_used_again_and_another_is_not(
     asked: list[int] = []
     monkeypatch.setattr(
         "neuro_deploy.cli.reports.run_all",
-        lambda *a, **k: asked.append(a[1]) or (None, load_result(FOLDER / "simulation.json")),
+        lambda *a, **k: asked.append(a[1]) or load_result(FOLDER / "simulation.json"),
     )
     run("report", "tiny.toml", "--samples", SAMPLES - 1)
     assert asked == [SAMPLES - 1]

@@ -8,7 +8,7 @@ from test_network import STEPS, checkpoint, random_network, tiny_config
 from neuro_deploy.training.config import Config
 from neuro_deploy.training.data import Split
 from neuro_deploy.training.deploy import Evaluator
-from neuro_deploy.training.evaluation import encoder, evaluate
+from neuro_deploy.training.evaluation import evaluate
 from neuro_deploy.training.models.dense_lmuformer import DenseLMUFormer, DenseStream, LegendreMemory
 from neuro_deploy.training.models.legendre import impulse_response
 from neuro_deploy.training.models.streaming import SpikingStream
@@ -114,7 +114,7 @@ def test_the_dense_model_learns_and_is_evaluated_like_the_spiking_one() -> None:
     labels = (samples[:, :, 0].mean(1) > 7.5).astype(np.int64)
     config = tiny_config()
     network = DenseLMUFormer(config, 2, 3)
-    before = evaluate(network, Split(samples, labels), encoder(config, 2), quantised=True).loss
+    before = evaluate(network, Split(samples, labels), config.encoding, quantised=True).loss
     optimizer = torch.optim.AdamW(network.parameters(), 0.01)
     network.train()
     for _ in range(30):
@@ -122,7 +122,7 @@ def test_the_dense_model_learns_and_is_evaluated_like_the_spiking_one() -> None:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    after = evaluate(network, Split(samples, labels), encoder(config, 2), quantised=True)
+    after = evaluate(network, Split(samples, labels), config.encoding, quantised=True)
     assert after.loss < before / 2
     assert after.accuracy > 0.9
 

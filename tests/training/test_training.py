@@ -76,7 +76,7 @@ def test_the_log_has_what_was_measured(whole: Trainer) -> None:
     assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3, 4]
     assert [json.loads(line)["phase"] for line in lines] == ["real", "real", "quantised", "quantised"]
     last = json.loads(lines[-1])
-    found = evaluate(whole.network, whole.data.validation, whole.spec, quantised=True)
+    found = evaluate(whole.network, whole.data.validation, whole.encoder, quantised=True)
     assert last["validation_accuracy"] == found.accuracy
     assert last["rates"] == found.rates
     assert set(found.rates) == set(whole.network.populations)
@@ -125,14 +125,14 @@ def test_what_is_deployed_is_the_average_of_the_weights(tmp_path: Path) -> None:
         expected = 0.75 * expected + 0.25 * weights
     assert len(seen) > 1
     torch.testing.assert_close(trainer.checkpoint(trainer.history[-1]).weights["readout.bias"], expected)
-    found = evaluate(trainer.deployed, trainer.data.validation, trainer.spec, quantised=True)
+    found = evaluate(trainer.deployed, trainer.data.validation, trainer.encoder, quantised=True)
     assert trainer.history[-1].validation_loss == found.loss
 
 
 def test_the_best_epoch_is_that_of_what_is_made_small_spikes_included(tmp_path: Path) -> None:
     trainer = Trainer(tiny_config(epochs=0, quantised_epochs=1, target_rate=0.01, rate_weight=2.0), tmp_path)
     trainer.run(Progress())
-    found = evaluate(trainer.network, trainer.data.validation, trainer.spec, quantised=True)
+    found = evaluate(trainer.network, trainer.data.validation, trainer.encoder, quantised=True)
     rate = sum(found.rates.values()) / len(found.rates)
     assert rate > 0.01
     assert trainer.history[-1].validation_loss == pytest.approx(found.loss + 2 * (rate / 0.01 - 1) ** 2, rel=1e-5)

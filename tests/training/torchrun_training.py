@@ -30,7 +30,7 @@ def smooth_losses(config: str, folder: Path) -> list[tuple[float, float]]:
         return sigmoid(self, values, scaling=(gain, shift)), statistics
 
     LIF.forward, LIF.normalised = sigmoid, normalised_sigmoid
-    loop.encoded = evaluation.encoded = lambda samples, spec: encoded(samples, spec).double()
+    loop.encoded = evaluation.encoded = lambda samples, encoder: encoded(samples, encoder).double()
     try:
         trainer = loop.Trainer(load(config), folder)
         trainer.network.double()

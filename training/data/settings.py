@@ -23,6 +23,11 @@ class Strict(BaseModel):
 class DataSet(Strict):
     """A data set and how it is split; a subclass has a ``name`` of its own, by which configurations call it."""
 
+    @property
+    def public(self) -> bool:
+        """Whether its samples may be passed on with a network."""
+        return True
+
     @abstractmethod
     def load(self, watch: Watch) -> Data:
         """The samples; deterministic.

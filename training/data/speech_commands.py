@@ -19,6 +19,13 @@ class SpeechCommandsData(RecordedData):
     folder: str = "speech_commands"
     words: tuple[str, ...] = ()
 
+    @property
+    def public(self) -> bool:
+        """Whether its samples may be passed on with a network: those of the catalogue, not those of a folder of the user's own."""
+        from neuro_deploy.datasets.catalogue import read_catalogue
+
+        return self.folder in read_catalogue()
+
     def collection(self) -> Collection:
         """The words of the settings, split by the folder's lists."""
         from neuro_deploy.datasets.catalogue import read_catalogue

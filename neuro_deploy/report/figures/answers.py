@@ -10,28 +10,29 @@ from numpy.typing import ArrayLike
 from neuro_deploy.report.figures.style import ACCENT, DARK, FAINT, MIDDLE, WIDTH
 
 
-def over_steps(right: Sequence[int], settled: Sequence[int], samples: int, classes: int) -> Figure:
+def over_steps(right: Sequence[int] | None, settled: Sequence[int], samples: int, classes: int) -> Figure:
     """How soon the answer is right, and how soon it no longer changes.
 
     Args:
-        right: samples whose answer so far is right, after 1 to T steps.
+        right: samples whose answer so far is right, after 1 to T steps; None where nobody knows the classes.
         settled: samples whose answer so far stays.
         samples: of how many.
         classes: for the line of guessing.
     """
     figure = Figure(figsize=(WIDTH, 2.7))
     axes = figure.subplots()
-    steps = np.arange(1, len(right) + 1)
-    axes.plot(steps, 100 * np.asarray(right) / samples, color=DARK, linewidth=1.8)
+    steps, middle = np.arange(1, len(settled) + 1), len(settled) // 2
+    if right is not None:
+        axes.plot(steps, 100 * np.asarray(right) / samples, color=DARK, linewidth=1.8)
+        place = steps[middle], 100 * right[middle] / samples
+        axes.annotate("right", place, (-6, 6), textcoords="offset points", ha="right")
+        axes.axhline(100 / classes, color=MIDDLE, linewidth=1, linestyle=":")
+        axes.annotate("chance", (len(right), 100 / classes), (0, 3), textcoords="offset points", ha="right", color="0.4")
     axes.plot(steps, 100 * np.asarray(settled) / samples, color=ACCENT, linewidth=1.6, linestyle=(0, (4, 1.6)))
-    axes.axhline(100 / classes, color=MIDDLE, linewidth=1, linestyle=":")
-    middle = len(right) // 2
-    axes.annotate("right", (steps[middle], 100 * right[middle] / samples), (-6, 6), textcoords="offset points", ha="right")
     axes.annotate(
         "settled", (steps[middle], 100 * settled[middle] / samples), (8, -8), textcoords="offset points", color=ACCENT
     )
-    axes.annotate("chance", (len(right), 100 / classes), (0, 3), textcoords="offset points", ha="right", color="0.4")
-    axes.set(xlim=(1, len(right)), ylim=(0, 101), xlabel="steps of the sample read", ylabel="samples, %")
+    axes.set(xlim=(1, len(settled)), ylim=(0, 101), xlabel="steps of the sample read", ylabel="samples, %")
     axes.grid(axis="y")
     return figure
 
