@@ -19,7 +19,7 @@ RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help train export simulate check report test test-core bench lint lock env clean distclean
+.PHONY: help train export simulate check report test test-core test-emulators bench lint lock env clean distclean
 
 train: env  ## Train the network of CONFIG
 	$(RUN) neuro-deploy train $(CONFIG)
@@ -46,6 +46,10 @@ test-core:  ## Run the core's tests in .venv-core, without torch, Lava and what 
 	@scripts/env.sh core
 	.venv-core/bin/python -m pytest $(PYTEST_ARGS)
 
+test-emulators:  ## Run the tests against brian2-loihi, SANA-FE and NeuroBench in .venv-emulators
+	@scripts/env.sh emulators
+	PATH="$(CURDIR)/.venv-emulators/bin:$$PATH" python -m pytest -m emulators $(PYTEST_ARGS)
+
 bench: env  ## Measure stock against ours side by side; results and figures in benchmarks/results
 	$(RUN) python -m benchmarks $(BENCH_ARGS)
 
@@ -65,7 +69,7 @@ clean:  ## Remove runs and caches, keep the environments
 	find neuro_deploy training tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean  ## Remove the environments and .tools too
-	rm -rf .venv .venv-core .tools
+	rm -rf .venv .venv-core .venv-emulators .tools
 
 help:  ## Show this list
 	@echo "usage: make TARGET ... [VARIABLE=value ...]"

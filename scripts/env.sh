@@ -160,6 +160,9 @@ lock() {
     compile requirements.lock $everything --extra dev
     # all Pythons and systems: pyproject.toml tells uv of Lava's alone
     compile requirements-core.lock --no-config --extra test
+    # the emulators beside the versions of requirements.lock
+    compile requirements-emulators.lock --constraint requirements.lock \
+        --extra audio --extra train --extra emulators --extra sanafe --extra neurobench --extra test
 }
 
 # The environment of a name: its folder, its lock, the Pythons it may have, the one that is looked for first in front.
@@ -167,6 +170,7 @@ environment() {
     case $1 in
         main) venv=.venv lock=requirements.lock pythons=3.10 range=3.10 why="Lava needs" size="5.5 GB, with CUDA's libraries" ;;
         core) venv=.venv-core lock=requirements-core.lock pythons="3.13 3.12 3.11 3.10" range="3.10 to 3.13" why="numba needs" size="250 MB" ;;
+        emulators) venv=.venv-emulators lock=requirements-emulators.lock pythons=3.10 range=3.10 why="SLAYER needs" size="5.7 GB" ;;
     esac
     stamp=$venv/.stamp            # the last thing written; says what the environment was made from
     unfinished=$venv/.unfinished  # there while packages are written; found later, it means that the environment may be broken
@@ -178,7 +182,7 @@ second() {
 }
 
 case ${1:-main} in
-    main | core) environment "${1:-main}"; sync ;;
+    main | core | emulators) environment "${1:-main}"; sync ;;
     lock | second) "$1" ;;
-    *) die "unknown command '$1'; known: main, core, second, lock" ;;
+    *) die "unknown command '$1'; known: main, core, emulators, second, lock" ;;
 esac

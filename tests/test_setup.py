@@ -19,6 +19,7 @@ ROOT = Path(__file__).parent.parent
 PYPROJECT = parse_toml((ROOT / "pyproject.toml").read_text())
 LOCK = (ROOT / "requirements.lock").read_text()
 CORE_LOCK = (ROOT / "requirements-core.lock").read_text()
+EMULATORS_LOCK = (ROOT / "requirements-emulators.lock").read_text()
 UV_LOCK = (ROOT / "scripts" / "uv.txt").read_text()
 
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -76,10 +77,10 @@ def bring_up(copy: Path, *name: str, **variables: str) -> tuple[int, list[str], 
     return done.returncode, [call.removesuffix(" --quiet") for call in calls], done.stderr
 
 
-@pytest.mark.parametrize("text", [LOCK, CORE_LOCK, UV_LOCK], ids=["requirements.lock", "requirements-core.lock", "uv.txt"])
+@pytest.mark.parametrize("text", [LOCK, CORE_LOCK, EMULATORS_LOCK, UV_LOCK], ids=["main", "core", "emulators", "uv"])
 def test_locks_have_hashes_and_no_hosts(text):
     assert "://" not in text
-    assert not re.search(r"--(extra-)?index|--find-links|@ ", text)
+    assert not re.search(r"--(extra-)?index|--find-links|@ |-c /", text)
     blocks = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
     assert blocks
     assert [block.split()[0] for block in blocks if "--hash=sha256:" not in block] == []
@@ -108,6 +109,13 @@ def test_the_lock_has_all_but_the_emulators():
 def test_the_core_s_lock_has_the_core_and_its_tests():
     assert asked("test") <= locked(CORE_LOCK)
     assert not {"torch", "lava-nc", "lava-dl", "soundfile", "matplotlib"} & locked(CORE_LOCK)
+
+
+def test_the_emulators_stand_beside_the_versions_of_the_lock():
+    assert asked(*extras.NOT_LOCKED, "audio", "train", "test") <= locked(EMULATORS_LOCK)
+    pins = {re.split("==", pin)[0]: pin for pin in re.findall(r"^[a-z0-9-]+==[^ ]+", LOCK, flags=re.MULTILINE)}
+    others = re.findall(r"^[a-z0-9-]+==[^ ]+", EMULATORS_LOCK, flags=re.MULTILINE)
+    assert [pin for pin in others if pins.get(pin.partition("==")[0], pin) != pin] == []
 
 
 def test_versions_are_pinned_in_locks_alone():

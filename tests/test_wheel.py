@@ -59,7 +59,9 @@ def installed(uv: Path, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -
     """The folder of an environment that has the wheel, and what it asks for in the versions of the lock."""
     folder = tmp_path_factory.mktemp("installed")
     lock = (ROOT / "requirements-core.lock").read_text()
-    (folder / "versions").write_text("".join(f"{pin}\n" for pin in re.findall(r"^([a-z0-9].*?) *\\$", lock, flags=re.MULTILINE)))
+    (folder / "versions").write_text(
+        "".join(f"{pin}\n" for pin in re.findall(r"^([a-z0-9].*?) *\\$", lock, flags=re.MULTILINE))
+    )
     assert run(uv, "venv", "--no-project", "--python", sys.executable, folder / "env", cwd=folder).returncode == 0
     options = ("--no-config", "--only-binary", ":all:", "--constraint", folder / "versions")
     done = run(uv, "pip", "install", "--python", folder / "env" / "bin" / "python", *options, wheel, cwd=folder)

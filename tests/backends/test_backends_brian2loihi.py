@@ -8,6 +8,7 @@ import nets
 import numpy as np
 import pytest
 from commands import MODEL, run
+from needs import needs
 
 from neuro_deploy import extras
 from neuro_deploy.backends import BACKENDS, create
@@ -25,11 +26,6 @@ from neuro_deploy.training.data import load_data
 from neuro_deploy.verify.check import Comparison, compare
 
 SHIPPED = Path(__file__).parents[2] / "netx_models" / "digits.net"
-
-
-@pytest.fixture
-def brian() -> None:
-    pytest.importorskip("brian2_loihi", reason="needs brian2_loihi")
 
 
 def both(network: Network, encoded: np.ndarray) -> tuple[Trace, Trace]:
@@ -57,8 +53,10 @@ def recurrent() -> Graph:
     return Graph(2, {p.name: p for p in populations}, tuple(projections))
 
 
+@pytest.mark.emulators
+@needs("brian2_loihi")
 @pytest.mark.parametrize("graph", [nets.tiny(), recurrent()], ids=["skips", "recurrent"])
-def test_every_spike_and_voltage(brian: None, tmp_path: Path, graph: Graph) -> None:
+def test_every_spike_and_voltage(tmp_path: Path, graph: Graph) -> None:
     """Two samples: the second starts from rest."""
     network = nets.saved(graph, tmp_path)
     expected, found = both(network, nets.samples(graph, 2, 20))
@@ -72,8 +70,10 @@ def test_every_spike_and_voltage(brian: None, tmp_path: Path, graph: Graph) -> N
     assert found.startup > 0
 
 
+@pytest.mark.emulators
+@needs("brian2_loihi")
 @pytest.mark.slow
-def test_the_shipped_network(brian: None) -> None:
+def test_the_shipped_network() -> None:
     """Eight digits: every neuron of the chain, every read-out, and every count."""
     network = load_network(SHIPPED)
     test = load_data(parse(network.manifest.settings, "the test").data).test
@@ -85,9 +85,9 @@ def test_the_shipped_network(brian: None) -> None:
     np.testing.assert_equal(asdict(count(found, network.chain)), asdict(count(expected, network.chain)))
 
 
-def test_it_is_part_of_the_check(
-    brian: None, project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.emulators
+@needs("brian2_loihi")
+def test_it_is_part_of_the_check(project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     others = {name: entry for name, entry in BACKENDS.items() if name in ("integer", "brian2loihi")}
     monkeypatch.setattr(simulations, "BACKENDS", others)
     assert run("check", MODEL, "--samples", 3, "--brian-samples", 1) == 0
@@ -108,7 +108,9 @@ def test_without_it_the_check_goes_on_and_says_so(
     assert "fast = integer" in shown
 
 
-def test_a_chain_with_biases_of_its_own_is_refused(brian: None, tmp_path: Path) -> None:
+@pytest.mark.emulators
+@needs("brian2_loihi")
+def test_a_chain_with_biases_of_its_own_is_refused(tmp_path: Path) -> None:
     network = nets.saved(nets.tiny(), tmp_path)
     layers = (replace(network.chain.layers[0], bias=np.ones(network.chain.layers[0].size, np.int64)), *network.chain.layers[1:])
     biased = replace(network, chain=replace(network.chain, layers=layers))

@@ -45,6 +45,7 @@ def compare(network: Network, trace: Trace, placement: Placement) -> tuple[Count
     return counts, replays
 
 
+@pytest.mark.emulators
 @needs("sanafe")
 @pytest.mark.parametrize("name", ["digits", "speech_commands_12"])
 def test_a_shipped_network_costs_what_sanafe_says(name: str, data_of: Callable[[str], Data]) -> None:
@@ -57,6 +58,7 @@ def test_a_shipped_network_costs_what_sanafe_says(name: str, data_of: Callable[[
     assert 0.5 * simulated < bound < simulated, "the busiest core alone is faster than all of them with their traffic"
 
 
+@pytest.mark.emulators
 @needs("sanafe")
 def test_packets_over_many_tiles_cost_their_hops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cores of two neurons spread a small network over the whole mesh."""
@@ -71,6 +73,7 @@ def test_packets_over_many_tiles_cost_their_hops(tmp_path: Path, monkeypatch: py
     assert (counts.chip.total("hops") > 0).all(), "both directions"
 
 
+@pytest.mark.emulators
 @needs("sanafe")
 def test_as_a_backend_it_returns_what_it_replayed(tmp_path: Path) -> None:
     graph = nets.tiny()
@@ -82,6 +85,7 @@ def test_as_a_backend_it_returns_what_it_replayed(tmp_path: Path) -> None:
     assert trace.seconds > 0
 
 
+@pytest.mark.emulators
 @needs("sanafe")
 def test_a_replay_starts_from_rest(tmp_path: Path) -> None:
     graph = nets.tiny()

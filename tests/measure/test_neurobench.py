@@ -63,6 +63,7 @@ def as_torch(chain: Chain) -> torch.nn.Module:
     return torch.nn.Sequential(*(Lif(layer) for layer in chain.layers))
 
 
+@pytest.mark.emulators
 @needs("neurobench")
 def test_metrics_are_neurobench_s_own(tmp_path: Path) -> None:
     with warnings.catch_warnings():
