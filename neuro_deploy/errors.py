@@ -4,6 +4,11 @@ Every error that a user can cause is a :class:`NeuroDeployError`; the command li
 exits with code 2. A message says what, which value, which limit and what to do.
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
 
 class NeuroDeployError(Exception):
     """Base of all errors that are the user's to mend."""
@@ -39,3 +44,14 @@ class MissingPackageError(NeuroDeployError, ImportError):
 
 class OutputError(NeuroDeployError, OSError):
     """A result cannot be written (no permission, disk full)."""
+
+
+def problems(error: "ValidationError") -> str:
+    """All that is wrong with values, on one line: where, what is wrong, which value."""
+    found = []
+    for problem in error.errors():
+        where = ".".join(str(part) for part in problem["loc"])
+        message = problem["msg"].removeprefix("Value error, ")
+        value = f" (it is {problem['input']!r})" if not isinstance(problem["input"], dict) else ""
+        found.append(f"{where}: {message}{value}" if where else message)
+    return "; ".join(found)

@@ -53,8 +53,15 @@ class Network:
         Args:
             chain: the lowered network.
             about: what else its manifest says.
+
+        Raises:
+            InputError: not one class for each neuron of the read-out.
         """
         readout = chain.readout
+        if len(about.classes) != readout.size:
+            raise InputError(
+                f"network {about.config}: {len(about.classes)} classes, the read-out has {readout.size} neurons: name one for each"
+            )
         manifest = Manifest(
             config=about.config,
             settings=about.settings,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuro_deploy.errors import InputError
 from neuro_deploy.ir.chain import Segment
 
 
@@ -52,6 +53,14 @@ class Trace:
         """Share of samples whose largest read-out is the label's.
 
         Args:
-            labels: int [samples].
+            labels: integers [samples].
+
+        Raises:
+            InputError: not one label for each sample.
         """
-        return float(np.mean(self.readout.argmax(axis=1) == np.asarray(labels)))
+        known = np.asarray(labels)
+        if known.shape != (self.samples,) or known.dtype.kind not in "iu":
+            raise InputError(
+                f"labels are {known.dtype} {list(known.shape)}: the run has {self.samples} samples, one integer for each"
+            )
+        return float(np.mean(self.readout.argmax(axis=1) == known))

@@ -110,10 +110,7 @@ def _by_layer(rows: Sequence[Row]) -> list[Row]:
 
 def verdict(comparison: Comparison) -> Text:
     """One line: equal, or where the two part first."""
-    if comparison.equal:
-        what = "every spike and every read-out" if comparison.rows else "every read-out"
-        return Text(f"{comparison.backend} = {comparison.reference}: {what} is the same", style="green")
-    return Text(f"{comparison.backend} differs from {comparison.reference}, first at {comparison.first}", style="bold red")
+    return Text(str(comparison), style="green" if comparison.equal else "bold red")
 
 
 def streaming_tables(result: Streaming) -> RenderableType:

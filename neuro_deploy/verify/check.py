@@ -82,6 +82,13 @@ class Comparison:
         """Not one value differs."""
         return self.readout_mismatches == 0 and all(row.mismatches == 0 for row in self.rows)
 
+    def __str__(self) -> str:
+        """One line: equal, or where the two part first."""
+        if self.equal:
+            what = "every spike and every read-out" if self.rows else "every read-out"
+            return f"{self.backend} = {self.reference}: {what} is the same"
+        return f"{self.backend} differs from {self.reference}, first at {self.first}"
+
     @property
     def compared(self) -> int:
         """Spike values compared."""

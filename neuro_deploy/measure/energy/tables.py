@@ -10,7 +10,7 @@ from typing import Annotated, Final, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from neuro_deploy.errors import ConfigError
+from neuro_deploy.errors import ConfigError, problems
 from neuro_deploy.files import parse_toml, read_text
 
 _FOLDER = resources.files("neuro_deploy.measure.energy") / "tables"
@@ -122,17 +122,6 @@ def load_table(name: str) -> Table:
     try:
         return Table.model_validate(parse_toml(text))
     except ValidationError as error:
-        raise ConfigError(f"cost table {name}: {_readable(error)}") from error
+        raise ConfigError(f"cost table {name}: {problems(error)}") from error
     except ValueError as error:
         raise ConfigError(f"cost table {name}: not TOML: {error}") from error
-
-
-def _readable(error: ValidationError) -> str:
-    """All problems on one line: where, which value, what is wrong."""
-    found = []
-    for problem in error.errors():
-        where = ".".join(str(part) for part in problem["loc"])
-        message = problem["msg"].removeprefix("Value error, ")
-        value = f" (it is {problem['input']!r})" if not isinstance(problem["input"], dict) else ""
-        found.append(f"{where}: {message}{value}" if where else message)
-    return "; ".join(found)
