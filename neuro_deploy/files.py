@@ -55,7 +55,7 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
         temporary = None
     except OSError as error:
         reason = error.strerror or str(error)
-        raise OutputError(f"cannot write {path}: {reason}; choose another folder or make room") from error
+        raise OutputError(f"cannot write {path}: {reason}; {remedy_for_writing(error, 'choose another folder')}") from error
     finally:
         if temporary is not None:
             with suppress(OSError):
@@ -162,6 +162,26 @@ def remedy(error: OSError, otherwise: str) -> str:
     if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
         return "end other programs, or allow more with ulimit"
     return otherwise
+
+
+def remedy_for_writing(error: OSError, elsewhere: str) -> str:
+    """What to do about a file that cannot be written, by its ``errno``.
+
+    Args:
+        error: from opening or writing it.
+        elsewhere: how to have it written to another place.
+    """
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"make room, or {elsewhere}"
+    if error.errno == errno.EFBIG:
+        return f"allow larger files with ulimit -f, or {elsewhere}"
+    if error.errno == errno.ENAMETOOLONG:
+        return "choose a shorter name"
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return "end other programs, or allow more open files with ulimit -n"
+    if error.errno in (errno.EAGAIN, errno.ENOMEM):
+        return "end other programs, or allow more processes with ulimit -u"
+    return elsewhere
 
 
 def sha256(path: Path) -> str:

@@ -1,57 +1,31 @@
-"""The command line: one file a group of verbs, and what becomes of their errors."""
+"""The command line: what surrounds the verbs, and what becomes of their errors. The verbs are in :mod:`neuro_deploy.cli.app`."""
 
 import os
 import shlex
 import sys
+import tempfile
 from contextlib import suppress
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
-import typer
-
-from neuro_deploy.cli import datasets
-from neuro_deploy.cli.common import complain, console
-from neuro_deploy.cli.evaluation import evaluate
-from neuro_deploy.cli.exports import export
-from neuro_deploy.cli.recognition import classify
-from neuro_deploy.cli.reports import compare, report
-from neuro_deploy.cli.setup import doctor
-from neuro_deploy.cli.simulations import check, simulate
-from neuro_deploy.cli.streaming import stream
-from neuro_deploy.cli.trainings import sweep, train
+from neuro_deploy import __version__
 from neuro_deploy.errors import NeuroDeployError
 from neuro_deploy.extras import explained
-
-app = typer.Typer(
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    help="Train a Spiking LMUFormer, deploy it to NetX, and prove that not one spike is lost on the way.",
-)
-for _verb in (train, export, simulate, check, stream, classify, sweep, evaluate, report, compare, doctor):
-    app.command()(_verb)
-app.add_typer(datasets.app, name="data")
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        from neuro_deploy import __version__
-
-        console.print(f"neuro-deploy {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
-    ] = False,
-) -> None:
-    """Hold what stands before the verb."""
+from neuro_deploy.files import remedy_for_writing
 
 
 def main() -> None:
     """Run the command line; an error of the user's is one line and exit code 2."""
     arguments = sys.argv[1:]
+    _open_streams()
+    if arguments == ["--version"]:  # without the verbs, whose imports take their time
+        print(f"neuro-deploy {__version__}")
+        return
     os.environ["MPLBACKEND"] = "agg"  # figures go to files; a notebook's own backend, which it passes on, is not installed here
+
+    import typer
+
+    from neuro_deploy.cli.app import app
+
     try:
         sys.exit(app(arguments or ["--help"], standalone_mode=False))
     except NeuroDeployError as error:
@@ -68,9 +42,38 @@ def main() -> None:
     except OSError as error:  # a full temporary folder, or a full disk that stdout goes to
         with suppress(OSError):  # what could not be written must not fail once more at the end
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        _fail(f"{error}: make room, or set TMPDIR to a folder that has some")
+        _fail(f"{error}: {remedy_for_writing(error, _elsewhere(error))}")
+
+
+def _open_streams() -> None:
+    """Have all three standard streams, and each of them write any text.
+
+    One that was closed is nothing: the next file that is opened would take its place, and get what is printed.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # takes the lowest free number, this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))  # noqa: PTH123, SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a locale without our signs, a file's name that is no text
+
+
+def _elsewhere(error: OSError) -> str:
+    """Where to go if a file cannot be written, or there is no place for one."""
+    try:
+        temporary = tempfile.gettempdir()
+    except FileNotFoundError:
+        temporary = ""
+    of_results = error.filename is not None and not str(error.filename).startswith(temporary)
+    return "choose another folder" if of_results else "set TMPDIR to a folder that has some and that you may write to"
 
 
 def _fail(message: str) -> NoReturn:
+    from neuro_deploy.cli.common import complain
+
     complain(message)
     sys.exit(2)

@@ -23,7 +23,7 @@ class _Console(Console):
 
 
 # Not a terminal, as in a pipe or a log: wide enough that no table is cut. Paths may hold what looks like markup.
-console = _Console(width=None if sys.stdout.isatty() else 120, markup=False, emoji=False, highlight=False)
+console = _Console(width=None if sys.stdout is not None and sys.stdout.isatty() else 120, markup=False, emoji=False, highlight=False)
 
 RUNS = Path("runs")
 MODELS = Path("netx_models")

@@ -33,7 +33,7 @@ def unpack(archive: Path, folder: Path) -> None:
         if error.errno is None:  # what gzip and bzip2 raise of damaged data
             raise DatasetError(f"{archive}: damaged ({error}): get it again") from error
         raise OutputError(
-            f"cannot unpack {archive} into {folder}: {error.strerror}; make room, or choose another root"
+            f"cannot unpack {archive} into {folder}: {error.strerror}; {remedy_for_writing(error, 'choose another root')}"
         ) from error
 
 

@@ -85,7 +85,7 @@ def _write(part: Path, mode: str, block: bytes) -> None:
         with part.open(mode) as file:
             file.write(block)
     except OSError as error:
-        raise OutputError(f"cannot write {part}: {error.strerror}; make room, or choose another data root") from error
+        raise OutputError(f"cannot write {part}: {error.strerror}; {remedy_for_writing(error, 'choose another data root')}") from error
 
 
 def _size(path: Path) -> int:

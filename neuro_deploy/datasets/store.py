@@ -137,7 +137,7 @@ def _new_folder(target: Path) -> Iterator[Path]:
     except OSError as error:
         if isinstance(error, OutputError):
             raise
-        raise OutputError(f"cannot write {target}: {error.strerror}; make room, or choose another data root") from error
+        raise OutputError(f"cannot write {target}: {error.strerror}; {remedy_for_writing(error, 'choose another data root')}") from error
     finally:
         with suppress(OSError):
             shutil.rmtree(new)

@@ -3,6 +3,10 @@
 joblib is also what runs a sweep's trainings (:mod:`neuro_deploy.training.sweep`); :func:`workers` says where, for both.
 """
 
+import functools
+import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -129,12 +133,28 @@ def run_in_parallel(make: Callable[[], Backend], network: Network, encoded: NDAr
     checkpoint = network.checkpoint  # its path is read elsewhere, perhaps from another folder
     network = replace(network, checkpoint=None if checkpoint is None else checkpoint.resolve())
     parts = np.array_split(np.arange(len(encoded)), max(1, min(jobs, len(encoded))))
-    traces = Parallel(n_jobs=len(parts))(delayed(_run)(make, network, encoded[part]) for part in parts)
+    here = os.getpid()
+    # Samples go through pipes (max_nbytes): in files, a full temporary folder would be an error of the serialisation.
+    traces = Parallel(n_jobs=len(parts), max_nbytes=None)(delayed(_run)(make, network, encoded[part], here) for part in parts)
     return traces[0] if len(traces) == 1 else merge(traces, time.perf_counter() - begin)
 
 
-def _run(make: Callable[[], Backend], network: Network, encoded: NDArray[np.int32]) -> Trace:
+def _run(make: Callable[[], Backend], network: Network, encoded: NDArray[np.int32], parent: int) -> Trace:
+    if os.getppid() == parent:  # not on a cluster
+        _end_with(parent)
     return make().run(network, encoded)
+
+
+@functools.cache
+def _end_with(parent: int) -> None:
+    """End this process when the one that started it is gone: joblib's workers finish their part first, however long it takes."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def merge(traces: Sequence[Trace], seconds: float) -> Trace:
