@@ -12,14 +12,39 @@ from neuro_deploy.errors import NeuroDeployError
 from neuro_deploy.extras import explained
 from neuro_deploy.files import remedy_for_writing
 
+BROKEN_PIPE = 141
+"""Exit code that a shell reports of a program that SIGPIPE ended: 1 would mean that spikes differ."""
+
 
 def main() -> None:
     """Run the command line; an error of the user's is one line and exit code 2."""
     arguments = sys.argv[1:]
     _open_streams()
+    try:
+        status = _run(arguments)
+        sys.stdout.flush()  # a disk that is full, or a reader that is gone, is an error here, not after the end
+        sys.exit(status)
+    except NeuroDeployError as error:
+        _fail(str(error))
+    except ImportError as error:
+        if (missing := explained(error)) is None:
+            raise
+        _fail(str(missing))
+    except MemoryError as error:
+        _fail(f"out of memory ({error}): take fewer --samples or a smaller network")
+    except BrokenPipeError:
+        _drop_output()
+        sys.exit(BROKEN_PIPE)
+    except OSError as error:  # a full temporary folder, or a full disk that stdout goes to
+        _drop_output()
+        _fail(f"{error}: {remedy_for_writing(error, _elsewhere(error))}")
+
+
+def _run(arguments: list[str]) -> int:
+    """Run a verb; returns the exit code."""
     if arguments == ["--version"]:  # without the verbs, whose imports take their time
         print(f"neuro-deploy {__version__}")
-        return
+        return 0
     os.environ["MPLBACKEND"] = "agg"  # figures go to files; a notebook's own backend, which it passes on, is not installed here
 
     import typer
@@ -27,22 +52,11 @@ def main() -> None:
     from neuro_deploy.cli.app import app
 
     try:
-        sys.exit(app(arguments or ["--help"], standalone_mode=False))
-    except NeuroDeployError as error:
-        _fail(str(error))
-    except ImportError as error:
-        if (missing := explained(error)) is None:
-            raise
-        _fail(str(missing))
+        status: int | None = app(arguments or ["--help"], standalone_mode=False)
     except typer.TyperException as error:
         message = error.format_message().rstrip(".")
         _fail(f"{message[:1].lower()}{message[1:]}, in '{shlex.join(arguments)}': --help lists what there is")
-    except MemoryError as error:
-        _fail(f"out of memory ({error}): take fewer --samples or a smaller network")
-    except OSError as error:  # a full temporary folder, or a full disk that stdout goes to
-        with suppress(OSError):  # what could not be written must not fail once more at the end
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        _fail(f"{error}: {remedy_for_writing(error, _elsewhere(error))}")
+    return status or 0
 
 
 def _open_streams() -> None:
@@ -56,10 +70,16 @@ def _open_streams() -> None:
         except OSError:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # takes the lowest free number, this one
         if getattr(sys, name) is None:
-            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))  # noqa: PTH123, SIM115
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a locale without our signs, a file's name that is no text
+
+
+def _drop_output() -> None:
+    """Let what could not be written not fail once more at the end."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _elsewhere(error: OSError) -> str:

@@ -11,19 +11,21 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from neuro_deploy.cli import BROKEN_PIPE
+
 
 class _Console(Console):
     """Ends the program quietly when nobody reads its output any more, as ``head`` does after a line."""
 
     def on_broken_pipe(self) -> None:
-        """Exit with what a shell reports of a program that SIGPIPE ended: 1 would mean that spikes differ."""
+        """Exit as a program that SIGPIPE ended."""
         with suppress(SystemExit):
             super().on_broken_pipe()
-        raise typer.Exit(141)
+        raise typer.Exit(BROKEN_PIPE)
 
 
 # Not a terminal, as in a pipe or a log: wide enough that no table is cut. Paths may hold what looks like markup.
-console = _Console(width=None if sys.stdout is not None and sys.stdout.isatty() else 120, markup=False, emoji=False, highlight=False)
+console = _Console(width=None if sys.stdout.isatty() else 120, markup=False, emoji=False, highlight=False)
 
 RUNS = Path("runs")
 MODELS = Path("netx_models")
@@ -31,12 +33,17 @@ MODELS = Path("netx_models")
 
 def complain(message: str) -> None:
     """Say on standard error, in one line, what is wrong."""
-    print("error:", " ".join(message.splitlines()), file=sys.stderr)
+    _say("error", message)
 
 
 def note(message: str) -> None:
     """Say on standard error, in one line, what the answer leaves out."""
-    print("note:", " ".join(message.splitlines()), file=sys.stderr)
+    _say("note", message)
+
+
+def _say(kind: str, message: str) -> None:
+    with suppress(OSError):  # nobody can be told that nothing can be said
+        print(f"{kind}:", " ".join(message.splitlines()), file=sys.stderr)
 
 
 ConfigName = Annotated[

@@ -6,6 +6,7 @@ from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 
 from neuro_deploy.errors import DatasetError, OutputError
+from neuro_deploy.files import remedy_for_writing
 
 
 def unpack(archive: Path, folder: Path) -> None:

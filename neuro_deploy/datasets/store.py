@@ -17,7 +17,7 @@ from neuro_deploy.datasets.archive import unpack
 from neuro_deploy.datasets.catalogue import Dataset, Download, find
 from neuro_deploy.datasets.download import Report, download
 from neuro_deploy.errors import DatasetError, OutputError
-from neuro_deploy.files import sha256
+from neuro_deploy.files import remedy_for_writing, sha256
 
 ROOT_VARIABLE = "NEURO_DEPLOY_DATA"
 
@@ -137,7 +137,9 @@ def _new_folder(target: Path) -> Iterator[Path]:
     except OSError as error:
         if isinstance(error, OutputError):
             raise
-        raise OutputError(f"cannot write {target}: {error.strerror}; {remedy_for_writing(error, 'choose another data root')}") from error
+        raise OutputError(
+            f"cannot write {target}: {error.strerror}; {remedy_for_writing(error, 'choose another data root')}"
+        ) from error
     finally:
         with suppress(OSError):
             shutil.rmtree(new)
