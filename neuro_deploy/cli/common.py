@@ -42,8 +42,10 @@ def note(message: str) -> None:
 
 
 def _say(kind: str, message: str) -> None:
+    """Print one line that tells the terminal nothing else: a message quotes names and values out of files of others."""
+    line = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in " ".join(message.splitlines()))
     with suppress(OSError):  # nobody can be told that nothing can be said
-        print(f"{kind}:", " ".join(message.splitlines()), file=sys.stderr)
+        print(f"{kind}: {line}", file=sys.stderr)
 
 
 ConfigName = Annotated[

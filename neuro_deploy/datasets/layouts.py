@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from neuro_deploy.errors import DatasetError
+from neuro_deploy.ir.chain import one_line
 
 _log = logging.getLogger(__name__)
 
@@ -144,9 +145,11 @@ def _word_folders(folder: Path, paths: Iterable[Path]) -> dict[str, Path]:
     for path in paths:
         word = composed(path.name)
         try:
-            word.encode()
+            one_line(word).encode()
         except UnicodeEncodeError:
             raise DatasetError(f"{folder}: the name of the folder {path.name!r} is not UTF-8: rename it") from None
+        except ValueError as error:
+            raise DatasetError(f"{folder}: the folder {path.name!r} has {error}: rename it") from None
         same = word if word in found else places.get(path.resolve())
         if same is not None:
             raise DatasetError(

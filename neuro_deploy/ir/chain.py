@@ -8,12 +8,27 @@ so a spike needs one step for each layer: the neurons of layer ``k`` (0-based) h
 model's step ``t - k - 1``.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
+
+
+def one_line(name: str) -> str:
+    """A name as it is, which can be shown in one line and tells no terminal what to do.
+
+    Raises:
+        ValueError: it has line breaks or control characters.
+    """
+    if re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", name):
+        raise ValueError("a name with a line break or a control character")
+    return name
+
+
+Name = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(one_line)]
 
 Role = Literal["compute", "tap", "relay", "bias", "readout"]
 
@@ -40,11 +55,11 @@ class Segment:
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
-    name: str
+    name: Name
     start: Annotated[int, Field(ge=0)]
     stop: Annotated[int, Field(ge=1)]
     role: Role
-    source: str
+    source: Name
     lag: Annotated[int, Field(ge=0)]
 
     @property

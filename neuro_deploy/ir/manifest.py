@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 import numpy as np
 from pydantic import AfterValidator, Base64Bytes, BaseModel, ConfigDict, Field, model_validator
 
-from neuro_deploy.ir.chain import Segment
+from neuro_deploy.ir.chain import Name, Segment
 
 FORMAT_VERSION: Final = 3
 """Raised whenever a reader of an older manifest could misread a newer one, or would refuse it for a field that it does not know."""
@@ -26,13 +26,17 @@ WINDOWED_MAX: Final = 1 << 26
 LARGEST: Final = 1e12
 """Magnitude of a number that is multiplied with others: so no product leaves a double's range."""
 
-Name = Annotated[str, Field(min_length=1, max_length=255)]
-
 
 def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         raise ValueError("two classes have one name")
     return names
+
+
+def _folder(name: str) -> str:
+    if name.startswith(".") or set(name) & {"/", "\\"}:
+        raise ValueError("a folder of runs is named by it: it must not begin with a dot or have a slash in it")
+    return name
 
 
 Classes = Annotated[tuple[Name, ...], Field(min_length=1, max_length=WIDTH_MAX), AfterValidator(_distinct)]
@@ -216,7 +220,7 @@ class Manifest(_Strict):
     """
 
     format_version: Literal[1, 2, 3] = FORMAT_VERSION
-    config: Name = Field(pattern=r"^[^./\\\x00-\x1f][^/\\\x00-\x1f]*$")  # a folder of runs is named by it
+    config: Annotated[Name, AfterValidator(_folder)]
     settings: dict[str, Any] | None = None
     classes: Classes
     front_end: FrontEndSpec | None = None

@@ -505,6 +505,13 @@ def test_a_lava_that_dies(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> 
     refused(f"check {MODEL} --samples 1", "the worker ended with status -6", "no memory")
 
 
+def test_a_message_tells_a_terminal_nothing(refused: Refused) -> None:
+    """It quotes names out of files of others, and one could clear the screen or write backwards."""
+    text = MANIFEST.read_text()
+    MANIFEST.write_text(text.replace("{", '{"\\u001b[2J\\u009b\\u202e\\u2028x": 1,', 1))
+    refused(f"simulate {MODEL}", r"\x1b[2J\x9b\u202e x")
+
+
 def test_a_real_process_prints_no_traceback_either(project: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "neuro_deploy.cli", "report", "no\nthing"],

@@ -154,9 +154,11 @@ def test_names_that_are_no_utf8(folder: Path) -> None:
     (folder / "testing_list.txt").unlink()
     (folder / "validation_list.txt").unlink()
     assert splits(folder).total() == 9
-    (folder / os.fsdecode(b"th\xe9")).mkdir()
-    with pytest.raises(DatasetError, match="is not UTF-8: rename it"):
-        layouts.speech_commands(folder)
+    for name, message in ((os.fsdecode(b"th\xe9"), "is not UTF-8: rename it"), ("a\x1b[2Jb", "control character: rename it")):
+        (folder / name).mkdir()
+        with pytest.raises(DatasetError, match=message):
+            layouts.speech_commands(folder)
+        (folder / name).rmdir()
 
 
 def test_spoken_digits_with_capital_suffixes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from neuro_deploy.report.figures.style import ACCENT, DARK, FAINT, MIDDLE, WIDTH
+from neuro_deploy.report.figures.style import ACCENT, DARK, FAINT, MIDDLE, WIDTH, label
 
 
 def over_steps(right: Sequence[int] | None, settled: Sequence[int], samples: int, classes: int) -> Figure:
@@ -45,8 +45,10 @@ def confusion(counts: ArrayLike, classes: Sequence[str]) -> Figure:
         classes: names.
     """
     table = np.asarray(counts)
-    number = len(classes)
-    figure = Figure(figsize=(min(WIDTH, 1.6 + 0.36 * number), min(WIDTH, 1.2 + 0.36 * number)))
+    number, names = len(classes), [label(name) for name in classes]
+    longest = max(map(len, names))
+    side = 0.36 * number + 0.07 * max(0, longest - 8)
+    figure = Figure(figsize=(min(WIDTH, 1.6 + side), min(WIDTH, 1.2 + side)))
     axes = figure.subplots()
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     axes.imshow(np.sqrt(shares), cmap="Greys", vmin=0, vmax=1.35)
@@ -56,9 +58,8 @@ def confusion(counts: ArrayLike, classes: Sequence[str]) -> Figure:
         colour = ACCENT if wrong else ("white" if shares[row, column] > 0.3 else "black")
         text: dict[str, Any] = {"color": colour, "fontsize": size, "fontweight": "bold" if wrong else "normal"}
         axes.text(column, row, f"{table[row, column]}", ha="center", va="center", **text)
-    long = max(map(len, classes)) > 2
-    axes.set_xticks(range(number), classes, rotation=90 if long else 0)
-    axes.set_yticks(range(number), classes)
+    axes.set_xticks(range(number), names, rotation=90 if longest > 2 else 0)
+    axes.set_yticks(range(number), names)
     axes.set_xticks(np.arange(number + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(number + 1) - 0.5, minor=True)
     axes.grid(which="minor", color=FAINT)

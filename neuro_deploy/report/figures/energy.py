@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator
 
-from neuro_deploy.report.figures.style import ACCENT, COMPONENTS, DARK, FAINT, ROLES, WIDTH
+from neuro_deploy.report.figures.style import ACCENT, COMPONENTS, DARK, FAINT, ROLES, WIDTH, label
 from neuro_deploy.report.readable import with_unit
 
 Parts = Mapping[str, float]
@@ -40,7 +40,7 @@ def cost(rows: Sequence[Cost]) -> Figure:
             axes.axhline(place, color=FAINT, linewidth=0.8)
     _marks(left, [row.latency for row in rows], "s")
     _marks(right, [row.energy for row in rows], "J")
-    left.set_yticks(range(len(rows)), [row.name for row in rows], fontsize=8)
+    left.set_yticks(range(len(rows)), [label(row.name) for row in rows], fontsize=8)
     left.set(ylim=(len(rows) - 0.4, -0.6), title="latency")
     right.set(title="energy")
     return figure
@@ -110,7 +110,7 @@ def _stacks(rows: Sequence[tuple[str, Parts]], styles: Mapping[str, Mapping[str,
         ends = [end + width for end, width in zip(ends, widths, strict=True)]
     for place, end in zip(places, ends, strict=True):
         _label(axes, end, place, "J")
-    axes.set_yticks(places, [name for name, _ in rows])
+    axes.set_yticks(places, [label(name) for name, _ in rows])
     axes.set(ylim=(len(rows) - 0.45, -0.55), xlim=(0, 1.14 * max([*ends, 1e-15])), xlabel="energy of one inference")
     axes.xaxis.set_major_formatter(EngFormatter("J"))
     axes.tick_params(axis="y", length=0)

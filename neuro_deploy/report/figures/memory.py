@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from neuro_deploy.report.figures.style import ACCENT, DARK, FAINT, LIGHT, MIDDLE, WIDTH
+from neuro_deploy.report.figures.style import ACCENT, DARK, FAINT, LIGHT, MIDDLE, WIDTH, label
 
 SHOWN = 8
 """Orders that are drawn, from the lowest: the higher ones are small and fast."""
@@ -45,10 +45,10 @@ def _states(
         axes.axhline(row, color=FAINT, linewidth=0.7)
         axes.plot(range(steps), row - scale * state, color=MIDDLE, linewidth=1.3)
         axes.eventplot([list(fired)], lineoffsets=[row], linelengths=0.3, colors=DARK, linewidths=1.3)
-    labels = [f"{names[0]}", *(f"order {row}" for row in range(len(values)))]
+    labels = [label(names[0]), *(f"order {row}" for row in range(len(values)))]
     axes.set_yticks(range(-1, len(values)), labels)
     axes.set(ylim=(len(values) - 0.4, -1.5), xlim=(-1, steps), xlabel="model step")
-    axes.set_title(f"state (line) and spikes of {names[1]} (ticks)")
+    axes.set_title(f"state (line) and spikes of {label(names[1])} (ticks)")
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
 
@@ -63,10 +63,10 @@ def _window(axes: Axes, writes: Sequence[int], window: NDArray[np.float64], step
     smooth = np.convolve(train, kernel / kernel.sum())[int(3 * width) :][:steps][::-1][: len(window)]
     fired = [steps - 1 - step for step in writes if steps - 1 - step < len(window)]
     floor = min(0.0, float(window.min()), -0.05)
-    axes.fill_between(lags, smooth, color=LIGHT, label=f"spikes of {name}, smoothed")
+    axes.fill_between(lags, smooth, color=LIGHT, label=f"spikes of {label(name)}, smoothed")
     axes.plot(lags, window, color=DARK, label="remembered")
     axes.eventplot([fired], lineoffsets=[1.35 * floor], linelengths=abs(0.4 * floor), colors=ACCENT, linewidths=1.6)
     top = 1.3 * max(1, float(window.max()), float(smooth.max()))
     axes.set(xlim=(len(window) - 0.5, -0.5), ylim=(1.7 * floor, top), xlabel="steps before the last", ylabel="spikes per step")
-    axes.set_title(f"the past of {name}, remembered")
+    axes.set_title(f"the past of {label(name)}, remembered")
     axes.legend(loc="upper left", bbox_to_anchor=(0, 1.02))

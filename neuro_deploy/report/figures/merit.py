@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from neuro_deploy.report.figures.style import ACCENT, DARK, WIDTH
+from neuro_deploy.report.figures.style import ACCENT, DARK, WIDTH, label
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def tradeoff(points: Sequence[Point]) -> Figure:
             axes.errorbar(x, y, error, linewidth=1.2, elinewidth=0.7, capsize=2, markersize=5, **look)
     for point in points:  # below and to the right of a curve that rises there is room
         place = (point.operations, 100 * point.accuracy)
-        axes.annotate(point.name, place, (5, -4), textcoords="offset points", fontsize=8, va="top")
+        axes.annotate(label(point.name), place, (5, -4), textcoords="offset points", fontsize=8, va="top")
     axes.set(xscale="log" if others else "linear", xlabel="operations of one sample", ylabel="test accuracy, %")
     if not others:
         axes.xaxis.set_major_formatter("{x:,.0f}")

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from neuro_deploy.report.figures.style import ACCENT, DARK, FAINT, LIGHT, WIDTH
+from neuro_deploy.report.figures.style import ACCENT, DARK, FAINT, LIGHT, WIDTH, label
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def ranges(weights: Sequence[Row], weight: Format, voltages: Sequence[Row], volt
     left, right = figure.subplots(1, 2, width_ratios=(1, 2.1), sharey=True)
     _panel(left, weights, weight)
     _panel(right, voltages, voltage)
-    left.set_yticks(range(len(weights)), [row.name for row in weights])
+    left.set_yticks(range(len(weights)), [label(row.name) for row in weights])
     left.set_title("weights")
     right.set_title("voltages, in units of a weight")
     right.plot([], [], "|", color=ACCENT, markersize=9, markeredgewidth=1.8, label="threshold")

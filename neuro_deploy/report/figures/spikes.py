@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from neuro_deploy.report.figures.style import ACCENT, DARK, FAINT, MIDDLE, WIDTH
+from neuro_deploy.report.figures.style import ACCENT, DARK, FAINT, MIDDLE, WIDTH, label
 
 Events = tuple[str, int, Sequence[int], Sequence[int]]
 """A population: its name, its neurons, and for each spike the step and the neuron, both 0-based."""
@@ -39,7 +39,7 @@ def raster(frames: ArrayLike, populations: Sequence[Events]) -> Figure:
         mark = {"marker": "|", "markersize": max(0.9, 0.9 * 72 * height / neurons), "markeredgewidth": width}
         axes.plot(fired, indices, linestyle="none", color=DARK, rasterized=True, **mark)
         axes.set(ylim=(neurons - 0.5, -0.5), yticks=[])
-        axes.set_ylabel(name, fontweight="bold")
+        axes.set_ylabel(label(name), fontweight="bold")
         axes.text(1.01, 0.5, f"{neurons}", transform=axes.transAxes, va="center", color="0.35")
     grid[0].text(1.01, 0, "neurons", transform=grid[0].transAxes, va="center", color="0.35")
     for axes in grid:
@@ -66,7 +66,7 @@ def rates(populations: Mapping[str, float]) -> Figure:
     axes.plot(values, range(len(values)), "o", color=DARK, markersize=5)
     for place, value in enumerate(values):
         axes.annotate(f"{value:.1f}", (value, place), (7, 0), textcoords="offset points", va="center", fontsize=8.5)
-    axes.set_yticks(range(len(values)), list(populations))
+    axes.set_yticks(range(len(values)), list(map(label, populations)))
     axes.invert_yaxis()
     axes.set(xlim=(0, 1.12 * max(*values, 1e-3)), xlabel="spikes in 100 neuron-steps")
     axes.tick_params(axis="y", length=0)

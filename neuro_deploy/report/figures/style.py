@@ -2,6 +2,7 @@
 
 import base64
 import io
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,16 @@ COMPONENTS = {
 """How bars of the components of an energy look."""
 
 
+NAME_MAX = 40
+"""Characters of a name beside an axis; there is room for no more."""
+
+
+def label(name: str) -> str:
+    """A name as it stands in a figure: cut where it is long, and never a formula, which it is with two dollar signs."""
+    short = name if len(name) <= NAME_MAX else name[: NAME_MAX - 3] + "..."
+    return short.replace("$", r"\$")
+
+
 def image(draw: Callable[..., Figure], *arguments: Any, **options: Any) -> str:
     """A figure in the report's style as a ``data:`` address; the arguments are those of :func:`svg`."""
     return "data:image/svg+xml;base64," + base64.b64encode(svg(draw, *arguments, **options)).decode()
@@ -52,6 +63,8 @@ def svg(draw: Callable[..., Figure], *arguments: Any, **options: Any) -> bytes:
         The content of an SVG file; the same numbers give the same text.
     """
     buffer = io.BytesIO()
-    with style.context(STYLE):
+    with style.context(STYLE), warnings.catch_warnings():
+        # The text stays text, so the reader's fonts draw it, not those of this machine.
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         draw(*arguments, **options).savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()
