@@ -51,6 +51,7 @@ def lower(
     scale: float = 1.0,
     offset: float = 0.0,
     clip: bool = False,
+    logit: int | None = None,
 ) -> "Network":
     """Lower a graph of populations to the chain of layers that the chip runs.
 
@@ -63,6 +64,7 @@ def lower(
         scale: a number ``x`` of the data is fed as the integer ``round((x - offset) * scale)``.
         offset: see there.
         clip: clip integers to what a message carries; otherwise samples beyond it are refused.
+        logit: voltage of the read-out for a logit of 1, which says what a confidence is; without it nothing answers early.
 
     Raises:
         RuleError: the graph cannot be lowered, or the chain breaks rules of the chip; lists all that is wrong.
@@ -80,7 +82,7 @@ def lower(
     names = tuple(classes) if classes is not None else tuple(str(number) for number in range(chain.readout.size))
     try:
         encoder = Encoder(message_bits=message_bits, scale=scale, offset=offset, clip=clip)
-        network = Network.of(chain, Description(name, names, encoder, steps))
+        network = Network.of(chain, Description(name, names, encoder, steps, logit=logit))
     except ValidationError as error:
         raise InputError(f"network {name}: {problems(error)}") from error
     rules.check(chain, message_bits=message_bits, steps=steps)

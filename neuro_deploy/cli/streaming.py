@@ -51,15 +51,16 @@ def _measure(workbench: Workbench, backend: str, limit: int | None) -> "Streamin
     from neuro_deploy.audio.front_end import first_sound
     from neuro_deploy.netx import digest
     from neuro_deploy.recognition import anytime
-    from neuro_deploy.recognition.answers import logit_voltage
 
-    network, logit = workbench.network, logit_voltage(workbench.network)
+    network = workbench.network
     samples = workbench.samples.first(limit)
     labels, number = samples.labels, len(samples)
     own = own_steps(network, number) if workbench.source.file is None else None
     console.print(f"{backend}: {number} samples ...", style="dim")
     voltages = anytime.hear(network, workbench.backend(backend), samples.encoded)
-    steps = network.manifest.steps
+    steps, logit = network.manifest.steps, network.manifest.readout.logit
+    if logit is None:
+        console.print(f"no early answers: {network.name} does not say what a confidence is (readout.logit)", style="dim")
     heard = network.manifest.front_end is not None and samples.values.dtype.kind == "f"
     first = first_sound(samples.values) if heard else None
     return anytime.Streaming(
@@ -72,7 +73,7 @@ def _measure(workbench: Workbench, backend: str, limit: int | None) -> "Streamin
         steps=steps,
         all_steps=anytime.over_fractions(voltages, labels, np.full(number, steps)),
         own_sound=None if own is None else anytime.over_fractions(voltages, labels, own),
-        exits=anytime.over_thresholds(voltages, labels, logit, first),
+        exits=() if logit is None else anytime.over_thresholds(voltages, labels, logit, first),
     )
 
 

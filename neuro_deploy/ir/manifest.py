@@ -190,7 +190,7 @@ class Examples(_Strict):
 
     encoded: Base64Bytes
     readout: tuple[tuple[Annotated[int, Field(ge=-(1 << 53), le=1 << 53)], ...], ...] = Field(min_length=1)
-    labels: tuple[int, ...] | None = None
+    labels: tuple[Annotated[int, Field(ge=0, lt=1 << 31)], ...] | None = None
 
 
 class Hashes(_Strict):

@@ -130,7 +130,7 @@ class Network:
                 "voltages each would fit: export it again"
             )
         labels = None if examples.labels is None else np.array(examples.labels, np.int64)
-        if labels is not None and (len(labels) != number or labels.min() < 0 or labels.max() >= classes):
+        if labels is not None and (len(labels) != number or labels.max() >= classes):
             raise ModelFileError(
                 f"{self.name}: the labels of its examples are not {number} of {classes} classes: export it again"
             )

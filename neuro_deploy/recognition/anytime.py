@@ -77,7 +77,7 @@ class Streaming:
         all_steps: after fractions of the T steps.
         own_sound: after fractions of those steps alone that a sample's recording reaches, the padding left out; None where the
             data are no recordings.
-        exits: for each threshold, and without one.
+        exits: for each threshold, and without one; empty where the network does not say what a confidence is.
     """
 
     config: str

@@ -125,6 +125,8 @@ def streaming_tables(result: Streaming) -> RenderableType:
     for points in list(zip(*columns, strict=True))[1::2]:
         cells = itertools.chain.from_iterable((_per_cent(p.accuracy), f"{p.steps:.1f}") for p in points)
         heard.add_row(f"{100 * points[0].fraction:.0f}", *cells)
+    if not result.exits:
+        return Group(about, Text(), heard)
     ended = plain_table(
         "ended at a confidence", ("confidence", "accuracy\n%", "mean\nsteps", "of all\nsteps %", "ended early\n%")
     )

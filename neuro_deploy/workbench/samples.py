@@ -31,6 +31,15 @@ class Source:
     encoded: bool = False
     few: int | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what would be left unused.
+
+        Raises:
+            ConfigError: ``encoded`` without a file.
+        """
+        if self.encoded and self.file is None:
+            raise ConfigError("--encoded says what the file of --data holds: give --data FILE.npz too")
+
 
 def samples(network: Network, source: Source) -> Samples:
     """The samples that a command runs.
@@ -45,8 +54,6 @@ def samples(network: Network, source: Source) -> Samples:
     """
     if source.file is not None:
         return from_file(network.signature, source.file, source.encoded)
-    if source.encoded:
-        raise ConfigError("--encoded says what the file of --data holds: give --data FILE.npz too")
     carried = network.examples()
     if carried is not None:
         found, _ = carried

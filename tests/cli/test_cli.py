@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -359,3 +360,27 @@ def test_the_output_goes_to_a_full_disk(project: Path) -> None:
     assert ended.returncode == 2
     assert ended.stderr.startswith(b"error: [Errno 28] No space left on device")
     assert ended.stderr.count(b"\n") == 1
+
+
+def test_models_are_compared_on_samples_of_any_file(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    test = load_data(load("tiny.toml").data).test
+    np.savez("all.npz", samples=test.samples, labels=test.labels)
+    np.savez("bare.npz", samples=test.samples[:7])
+    own, of_file, bare = (
+        run_json("evaluate", "runs/tiny", *data, capsys=capsys) for data in ((), ("--data", "all.npz"), ("--data", "bare.npz"))
+    )
+    assert own | {"validation": None} == of_file
+    assert bare["test"] is None
+    assert bare["synops"] > 0
+    assert run("evaluate", "runs/tiny", "--encoded") == 2
+    assert "give --data FILE.npz too" in capsys.readouterr().err
+    assert run("evaluate", "runs/tiny", "--data", "bare.npz", "--figure", "f.svg") == 2
+    assert "it has no labels" in capsys.readouterr().err
+
+
+def run_json(*arguments: str, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    capsys.readouterr()
+    assert run(*arguments, "--json") == 0
+    (only,) = json.loads(capsys.readouterr().out)
+    assert isinstance(only, dict)
+    return only

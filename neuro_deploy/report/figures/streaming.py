@@ -23,14 +23,15 @@ def streaming(all_steps: Points, own_sound: Points | None, exits: Sequence[Exit]
     Args:
         all_steps: fractions of all steps.
         own_sound: fractions of the recordings alone, or None.
-        exits: by rising confidence.
+        exits: by rising confidence; empty: left out.
         steps: T.
         classes: for the line of guessing.
     """
     figure = Figure(figsize=(WIDTH, 3.0))
-    left, right = figure.subplots(1, 2)
+    left, *right = figure.subplots(1, 2 if exits else 1, squeeze=False)[0]
     _fractions(left, all_steps, own_sound, classes)
-    _exits(right, exits, steps)
+    if exits:
+        _exits(right[0], exits, steps)
     return figure
 
 
