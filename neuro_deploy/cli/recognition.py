@@ -62,8 +62,6 @@ def classify(
     if Path(STREAM) in files:
         if len(files) > 1 or backend != "integer":
             raise ConfigError("- is a stream, decided step by step: give it alone, with --backend integer")
-        if sys.stdin is None:
-            raise InputError(f"{STREAM}: standard input is closed: pipe raw 16-bit samples into it")
         found: Iterable[Answer] = listen(network, heard, rules, sys.stdin.buffer, rate)
     elif rate is not None:
         raise ConfigError("--rate is for a stream (-): a file says its own")

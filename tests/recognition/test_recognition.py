@@ -279,4 +279,4 @@ def test_a_closed_standard_input_is_one_line(
     hearing(tmp_path)
     monkeypatch.setattr("sys.stdin", None)
     assert commands.run("classify", tmp_path / "net.net", "-") == 2
-    assert capfd.readouterr().err == "error: -: standard input is closed: pipe raw 16-bit samples into it\n"
+    assert capfd.readouterr().err == "error: -: 0 ms of sound, shorter than one window of 25 ms\n"
