@@ -115,12 +115,14 @@ class Entry:
         about: what it is, in a few words.
         package: what it needs beside the core, see :data:`neuro_deploy.extras.EXTRAS`.
         checked: a simulation without a chosen backend runs it too and compares it with the reference.
+        samples: how many it runs if nothing else is said, since each takes it seconds; None: all there are.
     """
 
     make: Callable[[Options], Backend]
     about: str
     package: str | None = None
     checked: bool = True
+    samples: int | None = None
 
 
 BACKENDS: Mapping[str, Entry] = {
@@ -128,9 +130,9 @@ BACKENDS: Mapping[str, Entry] = {
     "torch": Entry(_torch, "the trained model's own evaluation pass", package="torch"),
     "fast": Entry(_fast, "the integer semantics compiled"),
     "lava-fused": Entry(_lava_fused, "the network as one process in Lava", package="lava"),
-    "lava": Entry(_lava, "stock Lava", package="lava"),
-    "brian2loihi": Entry(_brian2loihi, "brian2-loihi, an independent emulator", package="brian2_loihi"),
-    "sanafe": Entry(_sanafe, "our spikes replayed in SANA-FE's Loihi 1", package="sanafe", checked=False),
+    "lava": Entry(_lava, "stock Lava", package="lava", samples=16),
+    "brian2loihi": Entry(_brian2loihi, "brian2-loihi, an independent emulator", package="brian2_loihi", samples=2),
+    "sanafe": Entry(_sanafe, "our spikes replayed in SANA-FE's Loihi 1", package="sanafe", checked=False, samples=16),
     "loihi2": Entry(_loihi2, "the chip, through Lava", checked=False),
 }
 """Every backend that returns a trace, by its name; the reference comes first."""

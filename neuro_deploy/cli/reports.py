@@ -8,7 +8,7 @@ import typer
 
 from neuro_deploy import extras
 from neuro_deploy.cli.common import MODELS, RUNS, DataFile, Encoded, console
-from neuro_deploy.cli.simulations import BrianSamples, LavaSamples, TimeLimit, run_all
+from neuro_deploy.cli.simulations import BrianSamples, LavaSamples, TimeLimit, fewer, run_all
 from neuro_deploy.workbench.bench import Workbench
 from neuro_deploy.workbench.samples import Source
 
@@ -28,8 +28,8 @@ def report(
     data: DataFile = None,
     encoded: Encoded = False,
     samples: Annotated[int | None, typer.Option(min=1, help="First samples to report on; all if not given.")] = None,
-    lava_samples: LavaSamples = 8,
-    brian_samples: BrianSamples = 2,
+    lava_samples: LavaSamples = None,
+    brian_samples: BrianSamples = None,
     tables: Annotated[
         list[str],
         typer.Option("--table", metavar="FILE.toml", help="A cost table of your own beside those that come along; repeat."),
@@ -55,7 +55,7 @@ def report(
         console.print(training_table(log))
     costs = {table: load_table(table) for table in (*names(), *tables)}  # first: a mistake in them shall not take minutes
     subject = _subject(workbench, samples)
-    few = {"lava": lava_samples, "brian2loihi": brian_samples}
+    few = fewer(lava_samples, brian_samples)
     simulation = _last(workbench, samples)
     if simulation is None:
         simulation = run_all(workbench, samples, few, unquantised=True)

@@ -8,7 +8,7 @@ import typer
 
 from neuro_deploy.backends import BACKENDS, find
 from neuro_deploy.backends.host import HOSTS
-from neuro_deploy.cli.common import RUNS, Cluster, DataFile, Encoded, Jobs, ModelPath, console
+from neuro_deploy.cli.common import RUNS, Cluster, DataFile, Encoded, Jobs, ModelPath, console, note
 from neuro_deploy.errors import ConfigError
 from neuro_deploy.workbench.bench import Workbench
 from neuro_deploy.workbench.samples import Source
@@ -21,22 +21,29 @@ NAMES = (*BACKENDS, *HOSTS)
 """Everything that --backend takes."""
 
 LavaSamples = Annotated[
-    int, typer.Option(min=1, help="How many samples stock Lava runs, and SANA-FE replays; they need seconds for each.")
+    int | None,
+    typer.Option(
+        min=1,
+        help=f"How many samples stock Lava runs, and SANA-FE replays; they need seconds for each.  [{BACKENDS['lava'].samples}]",
+    ),
 ]
-BrianSamples = Annotated[int, typer.Option(min=1, help="How many samples brian2-loihi runs, if it is installed; likewise.")]
+BrianSamples = Annotated[
+    int | None,
+    typer.Option(min=1, help=f"How many samples brian2-loihi runs, if it is installed.  [{BACKENDS['brian2loihi'].samples}]"),
+]
 TimeLimit = Annotated[float, typer.Option(min=0, help="Seconds that Lava may take for one sample before it is ended.")]
 
 
 def simulate(
     model: ModelPath,
     backend: Annotated[str | None, typer.Option(metavar="NAME", help=f"Run this one alone: {', '.join(NAMES)}.")] = None,
-    fused: Annotated[bool, typer.Option("--fused", help="With --backend lava: the same as --backend lava-fused.")] = False,
+    fused: Annotated[bool, typer.Option("--fused", hidden=True)] = False,
     data: DataFile = None,
     encoded: Encoded = False,
     samples: Annotated[int | None, typer.Option(min=1, help="First samples to run; all if not given.")] = None,
     trace: Annotated[Path | None, typer.Option(metavar="FILE.npz", help="Save every spike of the one backend.")] = None,
-    lava_samples: LavaSamples = 16,
-    brian_samples: BrianSamples = 2,
+    lava_samples: LavaSamples = None,
+    brian_samples: BrianSamples = None,
     time_limit: TimeLimit = 120.0,
     jobs: Jobs = None,
     cluster: Cluster = None,
@@ -50,9 +57,12 @@ def simulate(
     from neuro_deploy.verify.parallel import workers
     from neuro_deploy.verify.simulation import save_result
 
-    few = {"lava": lava_samples, "sanafe": lava_samples, "brian2loihi": brian_samples}
-    if fused and backend != "lava":
-        raise ConfigError("--fused needs --backend lava: it is a way to run Lava")
+    few = fewer(lava_samples, brian_samples)
+    if fused:
+        if backend != "lava":
+            raise ConfigError("--fused needs --backend lava: it is a way to run Lava")
+        backend = "lava-fused"
+        note("--backend lava --fused is now --backend lava-fused")
     source = Source(data, encoded)
     if backend is not None:
         find(backend, {**BACKENDS, **HOSTS})
@@ -60,9 +70,8 @@ def simulate(
             _refuse(backend, {"--samples": samples, "--trace": trace, "--jobs": jobs, "--cluster": cluster})
             _time(Workbench(model, source), backend)
             return
-        name = backend + ("-fused" if fused else "")
         with workers(jobs, cluster) as parts:
-            _run_one(Workbench(model, source, time_limit), name, samples, few, parts, trace)
+            _run_one(Workbench(model, source, time_limit), backend, samples, few, parts, trace)
         return
     if trace is not None:
         raise ConfigError("--trace needs --backend: it saves the spikes of one backend")
@@ -81,8 +90,8 @@ def check(
     data: DataFile = None,
     encoded: Encoded = False,
     samples: Annotated[int | None, typer.Option(min=1, help="First samples to compare; all if not given.")] = None,
-    lava_samples: LavaSamples = 16,
-    brian_samples: BrianSamples = 2,
+    lava_samples: LavaSamples = None,
+    brian_samples: BrianSamples = None,
     time_limit: TimeLimit = 120.0,
 ) -> None:
     """Compare every spike of every backend with the integer reference; exit code 1 if one differs.
@@ -93,7 +102,7 @@ def check(
     from neuro_deploy.report.tables import check_table
     from neuro_deploy.verify.examples import recall
 
-    few = {"lava": lava_samples, "brian2loihi": brian_samples}
+    few = fewer(lava_samples, brian_samples)
     workbench = Workbench(model, Source(data, encoded, few=samples or 1), time_limit)
     simulation = run_all(workbench, samples, few, unquantised=False)
     recalled = recall(workbench.network)
@@ -132,6 +141,12 @@ def _time(workbench: Workbench, name: str) -> None:
     from neuro_deploy.report.tables import hosts_table
 
     console.print(hosts_table(workbench.time(name), workbench.network.name))
+
+
+def fewer(lava: int | None, brian: int | None) -> dict[str, int]:
+    """How many samples the slow backends run: what the user says of them, or they themselves."""
+    said = {"lava": lava, "sanafe": lava, "brian2loihi": brian}
+    return {name: said.get(name) or entry.samples for name, entry in BACKENDS.items() if entry.samples is not None}
 
 
 def run_all(
