@@ -127,24 +127,41 @@ def read_text(path: Path) -> str:
     return read_limited(path, TEXT_MAX).decode("utf-8")
 
 
-def read_limited(path: Path, limit: int) -> bytes:
-    """All bytes of a file that somebody else may have made.
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """Open a file that somebody else may have made.
 
     Args:
         path: a file; a pipe or a device, which may never end, is none.
-        limit: bytes that it may have.
+
+    Yields:
+        The file, and how many bytes it has.
 
     Raises:
-        OSError: it cannot be read, is no file, or is larger; ``strerror`` says which.
+        OSError: it cannot be read, or is no file; ``strerror`` says which.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # without O_NONBLOCK a pipe is waited for
     with os.fdopen(handle, "rb", closefd=True) as file:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "it is not a file but a pipe or a device", str(path))
+        yield file, status.st_size
+
+
+def read_limited(path: Path, limit: int) -> bytes:
+    """All bytes of a file that somebody else may have made; see :func:`opened`.
+
+    Args:
+        path: a file.
+        limit: bytes that it may have.
+
+    Raises:
+        OSError: it cannot be read, is no file, or is larger; ``strerror`` says which.
+    """
+    with opened(path) as (file, size):
         content = file.read(limit + 1)
     if len(content) > limit:
-        raise OSError(errno.EFBIG, f"it has {max(status.st_size, limit + 1):,} bytes, at most {limit:,} are read", str(path))
+        raise OSError(errno.EFBIG, f"it has {max(size, limit + 1):,} bytes, at most {limit:,} are read", str(path))
     return content
 
 

@@ -55,6 +55,15 @@ CASES: dict[str, tuple[tuple[Path, str, tuple[Mutation, ...]], ...]] = {
     "sound": tuple(
         (Path(f"a.{form}"), f"classify {HEARING} a.{form}", (mutations.damaged,)) for form in ("wav", "flac", "float.wav")
     ),
+    "arrays": tuple(
+        (
+            Path(name),
+            f"simulate {MODEL} --backend {backend} --samples 2 --data {name}{how}",
+            (mutations.damaged, mutations.arrays),
+        )
+        for name, how in (("own.npz", ""), ("own.npy", ""), ("encoded.npz", " --encoded"), ("encoded.npy", " --encoded"))
+        for backend in ("fast", "torch")
+    ),
     "archive": (
         (Path("set.tar.gz"), "data fetch words --from set.tar.gz --root data", (mutations.damaged,)),
         (Path("set.tar"), "data fetch words --from set.tar --root data", (mutations.damaged,)),

@@ -162,6 +162,44 @@ def hdf5(rng: random.Random, content: bytes) -> bytes:
     return buffer.getvalue()
 
 
+def arrays(rng: random.Random, content: bytes) -> bytes:
+    """An array of a NumPy file of another type, shape, order or values, or under another name."""
+    buffer = io.BytesIO()
+    if not content.startswith(b"PK"):
+        np.save(buffer, _array(rng, np.load(io.BytesIO(content))), allow_pickle=True)
+        return buffer.getvalue()
+    values = dict(np.load(io.BytesIO(content)))
+    name = rng.choice(list(values))
+    values[name] = _array(rng, values[name])
+    if rng.random() < 0.2:
+        values[rng.choice(("x", "labels", "samples", "a/b", "../x"))] = values.pop(name)
+    rng.choice((np.savez, np.savez_compressed))(buffer, **values)
+    return buffer.getvalue()
+
+
+def _array(rng: random.Random, values: Any) -> Any:
+    kind = rng.randrange(7)
+    if kind == 0:
+        return values.astype(
+            rng.choice(("?", "i1", "u1", ">i4", ">u8", "i8", "f2", "f4", ">f8", "g", "c16", "U5", "S5", "O", "M8[s]"))
+        )
+    if kind == 1:
+        shape = rng.choice(((-1,), (1, -1), (-1, 1), (*values.shape, 1), (1, *values.shape), values.shape[::-1]))
+        return values.reshape(shape)
+    if kind == 2:
+        return values[tuple(slice(None, rng.choice((0, 1, length - 1, length))) for length in values.shape)]
+    if kind == 3:
+        return np.array(rng.choice((0, [], [[]], 1.5, "x", None, True, [values.tolist()])))
+    if kind == 4:
+        return np.asfortranarray(values)[rng.choice((slice(None), slice(None, None, -1), slice(None, None, 2)))]
+    values = values.astype(rng.choice((values.dtype, "f8", "i8")))
+    number = rng.choice(
+        [number for number in NUMBERS if values.dtype.kind == "f" or (number == number // 1 and abs(number) < 2**63)]
+    )
+    values[tuple(rng.randrange(length) for length in values.shape)] = number
+    return values
+
+
 def settings(rng: random.Random, content: bytes) -> bytes:
     """Values and lines of a TOML file replaced."""
     lines = content.decode().splitlines()

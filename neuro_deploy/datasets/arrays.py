@@ -1,18 +1,35 @@
-"""Samples in a NumPy file of the user's own."""
+"""Samples in a NumPy file of the user's own, or of somebody else's: read without running code, and not believed beyond its size."""
 
+import io
+import logging
+import math
+import warnings
 import zipfile
-import zlib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
-from numpy.lib.format import MAGIC_PREFIX
 from numpy.typing import NDArray
 
 from neuro_deploy.errors import InputError
+from neuro_deploy.files import opened, remedy
+
+_log = logging.getLogger(__name__)
+
+npy: Any = np.lib.format  # has no types
 
 SAMPLES, LABELS = "samples", "labels"
 """Names in an archive."""
+
+HEADER = 1 << 16
+"""Bytes in which an array says what it is; NumPy believes no more."""
+
+UNPACKED = 1 << 26
+"""Bytes that an array may always unpack to."""
+
+RATIO = 64
+"""How many times larger than the file an array may be: spikes, one in a hundred, are packed to a thirtieth, zeros to a thousandth."""
 
 
 def read_arrays(path: Path, classes: int) -> tuple[NDArray[Any], NDArray[np.int64] | None]:
@@ -43,24 +60,72 @@ def _load(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
     if path.suffix not in (".npz", ".npy"):
         raise InputError(f"{path}: not a .npz or .npy file: save the samples with numpy.savez(FILE, samples=..., labels=...)")
     try:
-        with path.open("rb") as file:
-            whole = zipfile.is_zipfile(file) if path.suffix == ".npz" else file.read(len(MAGIC_PREFIX)) == MAGIC_PREFIX
-        if not whole:
-            raise InputError(f"{path}: no {path.suffix} file, or damaged: save it again with numpy.save or numpy.savez")
-        if path.suffix == ".npy":
-            return np.load(path, mmap_mode="r", allow_pickle=False), None
-        with np.load(path, allow_pickle=False) as archive:
-            if SAMPLES not in archive:
-                found = ", ".join(archive.files) or "nothing"
-                raise InputError(f"{path}: it holds {found}: it must have an array {SAMPLES!r} [samples, steps, channels]")
-            return archive[SAMPLES], archive.get(LABELS)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+        with warnings.catch_warnings(), opened(path) as (file, size):
+            warnings.simplefilter("ignore")  # of headers that Python 2 wrote
+            if path.suffix == ".npy":
+                return _mapped(file, size), None
+            with zipfile.ZipFile(file) as archive:
+                return _members(archive, size, path)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     except MemoryError as error:
         raise InputError(f"{path}: an array of it does not fit into memory: save fewer samples") from error
-    except InputError:
-        raise
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        if "allow_pickle" in str(error):
-            raise InputError(f"{path}: it holds Python objects: save arrays of numbers alone") from error
-        raise InputError(f"{path}: damaged ({error}): save it again with numpy.save or numpy.savez") from error
+    except Exception as error:  # zipfile and NumPy raise anything, depending on where the damage is
+        if isinstance(error, OSError) and error.errno is not None:
+            advice = remedy(error, "name a .npz or .npy file")
+            raise InputError(f"{path}: cannot be read: {error.strerror}; {advice}") from error
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(
+            f"{path}: no {path.suffix} file, or damaged ({reason}): save it again with numpy.save or numpy.savez"
+        ) from error
+
+
+def _members(archive: zipfile.ZipFile, size: int, path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    names = [member.filename.removesuffix(".npy") for member in archive.infolist()]
+    others = [name for name in names if name not in (SAMPLES, LABELS)]
+    if SAMPLES not in names:
+        raise InputError(f"it holds {_listed(names)}: it must have an array {SAMPLES!r} [samples, steps, channels]")
+    if LABELS not in names and others:  # which perhaps are the labels
+        _log.warning("%s: no array %r, and %s is not read", path, LABELS, _listed(others))
+    samples = _member(archive, SAMPLES, size)
+    return samples, _member(archive, LABELS, size) if LABELS in names else None
+
+
+def _member(archive: zipfile.ZipFile, name: str, size: int) -> NDArray[Any]:
+    member = archive.getinfo(f"{name}.npy")
+    if member.file_size > max(UNPACKED, RATIO * size):
+        raise InputError(
+            f"{member.filename} unpacks to {member.file_size:,} bytes, {member.file_size // size:,} times the file: "
+            "save it with numpy.savez, which packs nothing"
+        )
+    content = archive.read(member)
+    shape, order, kind, begin = _header(content[:HEADER], len(content))
+    return np.frombuffer(content, kind, offset=begin).reshape(shape, order=order)
+
+
+def _mapped(file: BinaryIO, size: int) -> NDArray[Any]:
+    shape, order, kind, begin = _header(file.read(HEADER), size)
+    return np.memmap(file, kind, "r", begin, shape, order)
+
+
+def _header(content: bytes, size: int) -> tuple[tuple[int, ...], Literal["C", "F"], np.dtype[Any], int]:
+    """What an array says of itself, and where its numbers begin; believed only where it has as many bytes as it says."""
+    head = io.BytesIO(content)
+    version = npy.read_magic(head)
+    if version not in ((1, 0), (2, 0)):  # 3.0 is of records alone
+        raise ValueError(f"version {version} of the .npy format")
+    shape, by_columns, kind = npy.read_array_header_1_0(head) if version == (1, 0) else npy.read_array_header_2_0(head)
+    if kind.hasobject:
+        raise InputError("it holds Python objects, which are programs: save arrays of numbers alone")
+    if kind.kind not in "biuf":
+        raise InputError(f"an array of type {kind}: it must hold numbers")
+    rest = size - head.tell()
+    if math.prod(shape) * kind.itemsize != rest:
+        raise ValueError(f"an array of {kind} {list(shape)} in {rest:,} bytes")
+    return shape, "F" if by_columns else "C", kind, head.tell()
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first of them."""
+    shown = [name if len(name) <= 40 else name[:37] + "..." for name in names[:5]]
+    return ", ".join(shown + [f"{len(names) - 5:,} more"] * (len(names) > 5)) or "nothing"

@@ -83,7 +83,8 @@ def encode(samples: ArrayLike, encoder: Encoder) -> NDArray[np.int32]:
         InputError: not three dimensions, no numbers, NaN or infinity, or, where the encoder does not clip, a value outside
             ``0 .. 2**message_bits - 1`` after scaling.
     """
-    values = numbers(samples, "samples").astype(np.float64, copy=False)
+    with np.errstate(over="ignore"):  # infinite, then
+        values = numbers(samples, "samples").astype(np.float64, copy=False)
     if values.ndim != 3:
         raise InputError(f"samples have shape {list(values.shape)}, not [samples, steps, channels]: reshape them")
     if not np.isfinite(values).all():
@@ -92,9 +93,11 @@ def encode(samples: ArrayLike, encoder: Encoder) -> NDArray[np.int32]:
             f"sample {where[0]} has {values[tuple(where)]} at step {where[1]}, channel {where[2]}: only finite values"
         )
     with np.errstate(over="ignore"):  # infinite, then, and beyond the limits
-        encoded = np.rint((values - encoder.offset) * encoder.scale)
+        encoded = values - encoder.offset
+        encoded *= encoder.scale
+    np.rint(encoded, out=encoded)
     if encoder.clip:
-        encoded = encoded.clip(0, encoder.largest)
+        np.clip(encoded, 0, encoder.largest, out=encoded)
     outside = (encoded < 0) | (encoded > encoder.largest)
     if outside.any():
         where = np.argwhere(outside)[0]
@@ -103,7 +106,7 @@ def encode(samples: ArrayLike, encoder: Encoder) -> NDArray[np.int32]:
             f"sample {where[0]} has {values[tuple(where)]:g} at step {where[1]}, channel {where[2]}: "
             f"the encoder takes {low:g} to {high:g}; rescale the data or train with another encoder"
         )
-    integers: NDArray[np.int32] = encoded.astype(np.int32)
+    integers: NDArray[np.int32] = encoded.astype(np.int32, order="C")
     return integers
 
 
@@ -159,7 +162,7 @@ class Signature:
         if low < 0 or high > limit:
             worst = low if low < 0 else high
             raise InputError(f"an encoded sample holds {worst}, a graded spike carries 0 to {limit}: encode the samples")
-        return values.astype(np.int32, copy=False)
+        return np.array(values, np.int32, order="C")  # its own: a file's may be mapped, and cannot be written to
 
     def _fits(self, values: NDArray[Any], what: str) -> None:
         """Refuse an array that is not [samples, T, channels]."""
@@ -197,7 +200,8 @@ def fingerprint(samples: NDArray[Any], labels: NDArray[np.int64] | None) -> str:
         labels: [samples], or None where nobody knows them.
     """
     digest = hashlib.sha256(str(samples.shape).encode())
-    digest.update(np.ascontiguousarray(samples, "<f4").tobytes())
+    with np.errstate(over="ignore"):  # infinite, then
+        digest.update(np.ascontiguousarray(samples, "<f4").tobytes())
     if labels is not None:
         digest.update(np.ascontiguousarray(labels, "<i8").tobytes())
     return digest.hexdigest()

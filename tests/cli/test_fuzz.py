@@ -39,6 +39,11 @@ def hostile(project: Path) -> None:
     save_network(Network.of(chain, about), fuzzing.HEARING)
     for form, subtype in (("wav", "PCM_16"), ("flac", "PCM_16"), ("float.wav", "FLOAT")):
         Path(f"a.{form}").write_bytes(archives.wav(archives.tone(700), subtype=subtype, form=form[-4:].strip(".").upper()))
+    own = {"samples": np.linspace(0, 16, 3 * 64).reshape(3, 64, 1), "labels": np.array([0, 9, 4])}
+    encoded = own | {"samples": own["samples"].astype(np.int32)}
+    for name, arrays in (("own", own), ("encoded", encoded)):
+        np.save(f"{name}.npy", arrays["samples"])
+        np.savez(f"{name}.npz", **arrays)
     files = archives.commands({"high": 1500.0, "low": 300.0}, speakers=3)
     Path("set.tar.gz").write_bytes(archives.tar(files))
     Path("set.tar").write_bytes(archives.tar(files, how="w:"))

@@ -15,6 +15,7 @@ from needs import missing, needs
 from neuro_deploy.errors import ModelFileError, OutputError, RuleError
 from neuro_deploy.files import sha256
 from neuro_deploy.ir.chain import Chain
+from neuro_deploy.ir.inputs import Samples
 from neuro_deploy.ir.network import Network
 from neuro_deploy.loihi.weights import stored_weights
 from neuro_deploy.lowering import lower
@@ -249,3 +250,41 @@ def test_manifests_that_are_none(network: Network, content: bytes | None, messag
     with pytest.raises(ModelFileError, match=message) as caught:
         load_network(network.file.path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (edit("examples", "encoded", to="AAAA"), r"its examples are 3 bytes with 2 read-outs, 80 bytes and 3 voltages each"),
+        (edit("examples", "encoded", to="A"), "examples.encoded is 'A': .*[Bb]ase64"),
+        (edit("examples", "encoded", to="\u00e9\u00e9\u00e9"), "its examples are 0 bytes"),
+        (edit("examples", "encoded", to=7), "examples.encoded is 7"),
+        (edit("examples", "encoded", to="////" * 26 + "//8="), "an encoded sample holds 255"),
+        (edit("examples", "readout", to=[]), r"examples.readout is \[\]"),
+        (edit("examples", "readout", to=[[1, 2, 3]] * 10**6), "with 1000000 read-outs, 40000000 bytes"),
+        (edit("examples", "readout", 0, to=[1, 2]), "3 voltages each would fit"),
+        (edit("examples", "readout", 0, 0, to=10**40), "examples.readout.0.0 is 1"),
+        (edit("examples", "readout", 0, 0, to=0.5), "examples.readout.0.0 is 0.5"),
+        (edit("examples", "labels", to=[0]), "the labels of its examples are not 2 of 3 classes"),
+        (edit("examples", "labels", to=[]), "the labels of its examples are not 2 of 3 classes"),
+        (edit("examples", "labels", 1, to=3), "the labels of its examples are not 2 of 3 classes"),
+        (edit("examples", "labels", 1, to=-1), "examples.labels.1 is -1"),
+        (edit("examples", "labels", 1, to=10**40), "examples.labels.1 is 1"),
+        (edit("steps", to=1 << 20), "its examples are 80 bytes with 2 read-outs, 4194304 bytes"),
+    ],
+)
+def test_examples_with_something_wrong(
+    network: Network, change: Callable[[dict[str, Any]], None], message: str, tmp_path: Path
+) -> None:
+    graph = nets.tiny()
+    samples = Samples(nets.samples(graph, 2, 20), np.array([0, 2]), nets.samples(graph, 2, 20), "tests")
+    save_network(network.with_examples(samples, np.zeros((2, 3), np.int64)), tmp_path / "with.net")
+    path = tmp_path / "with.json"
+    load_network(tmp_path / "with.net")
+    manifest = json.loads(path.read_text())
+    change(manifest)
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(ModelFileError, match=message) as caught:
+        load_network(tmp_path / "with.net")
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 600
