@@ -42,11 +42,10 @@ def main() -> None:
 
 def _run(arguments: list[str]) -> int:
     """Run a verb; returns the exit code."""
+    os.environ["MPLBACKEND"] = "agg"  # figures go to files; a notebook's own backend, which it passes on, is not installed here
     if arguments == ["--version"]:  # without the verbs, whose imports take their time
         print(f"neuro-deploy {__version__}")
         return 0
-    os.environ["MPLBACKEND"] = "agg"  # figures go to files; a notebook's own backend, which it passes on, is not installed here
-
     import typer
 
     from neuro_deploy.cli.app import app
