@@ -501,7 +501,7 @@ def test_a_machine_to_be_timed_without_the_model(refused: Refused, backend: str)
 
 def test_a_lava_that_dies(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
     script = "import os, sys; print('no memory', file=sys.stderr, flush=True); os.abort()"
-    monkeypatch.setattr(lava, "_COMMAND", (sys.executable, "-c", script))
+    monkeypatch.setattr(lava, "_WORKER", ("-c", script))
     refused(f"check {MODEL} --samples 1", "the worker ended with status -6", "no memory")
 
 
