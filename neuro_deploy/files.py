@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
-from neuro_deploy.errors import OutputError
+from neuro_deploy.errors import ConfigError, OutputError
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -91,6 +91,26 @@ def write_all_atomically(contents: Mapping[Path, Content]) -> None:
             file = stack.enter_context(_replacing(path))
             _fill(file, contents[path])
             _to_disk(file)
+
+
+def expanded(text: str | Path) -> Path:
+    """A path as a user wrote it, where no shell has read it: ``~`` is his home, and ``~name`` that of another.
+
+    Args:
+        text: a path; one whose first folder is there under that very name stays as it is.
+
+    Raises:
+        ConfigError: it begins with a home that nobody knows.
+    """
+    path = Path(text)
+    first = path.parts[0] if path.parts else ""
+    if not first.startswith("~") or Path(first).exists():
+        return path
+    home = os.path.expanduser(first)  # noqa: PTH111  Path's own raises where there is no such user
+    if not Path(home).is_absolute() or (first == "~" and not os.environ.get("HOME", home)):
+        whose = "your home folder is not known" if first == "~" else f"there is no user {first[1:]!r}"
+        raise ConfigError(f"{text}: {whose}: give the path without {first}" + (", or set HOME" if first == "~" else ""))
+    return Path(home, *path.parts[1:])
 
 
 def parse_toml(text: str) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from typing import BinaryIO, NoReturn
 
 import pytest
 
-from neuro_deploy.errors import OutputError
+from neuro_deploy import files
+from neuro_deploy.errors import ConfigError, OutputError
 from neuro_deploy.files import read_limited, remedy, sha256, write_all_atomically, write_atomically
 
 
@@ -109,3 +110,26 @@ def test_what_is_no_file_or_too_large_is_not_read(tmp_path: Path) -> None:
 )
 def test_advice_fits_the_errno(number: int, advice: str) -> None:
     assert advice in remedy(OSError(number, os.strerror(number)), "name a file")
+
+
+@pytest.mark.parametrize(
+    ("text", "path"), [("~/a/b", "/there/a/b"), ("~", "/there"), ("a/~/b", "a/~/b"), ("/x", "/x"), ("", ".")]
+)
+def test_a_tilde_is_the_home(monkeypatch: pytest.MonkeyPatch, text: str, path: str) -> None:
+    monkeypatch.setenv("HOME", "/there")
+    assert files.expanded(text) == Path(path)
+
+
+@pytest.mark.parametrize("home", ["", "there"])
+def test_a_home_that_nobody_knows(monkeypatch: pytest.MonkeyPatch, home: str) -> None:
+    monkeypatch.setenv("HOME", home)
+    with pytest.raises(ConfigError, match="~/a: your home folder is not known: give the path without ~, or set HOME"):
+        files.expanded("~/a")
+
+
+def test_a_user_that_nobody_knows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="~nobody_here/a: there is no user 'nobody_here'"):
+        files.expanded("~nobody_here/a")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "~old.net").touch()
+    assert files.expanded("~old.net") == Path("~old.net")

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from neuro_deploy.errors import ConfigError
-from neuro_deploy.files import parse_toml, read_text
+from neuro_deploy.files import expanded, parse_toml, read_text
 from neuro_deploy.ir.manifest import LARGEST, Encoder, FrontEndSpec
 from neuro_deploy.training.data_settings import DataSettings, RecordedData, Strict
 
@@ -191,7 +191,7 @@ def load(name: str) -> Config:
     Raises:
         ConfigError: no such file, not TOML, an unknown key or an impossible value; one line that names all of them.
     """
-    path = Path(name) if name.endswith(".toml") else CONFIGS / f"{name}.toml"
+    path = expanded(name) if name.endswith(".toml") else CONFIGS / f"{name}.toml"
     try:
         text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:

@@ -1,11 +1,11 @@
 """Checkpoints that a training builds on: one whose weights it starts from, others whose answers it learns."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from torch import nn
 
 from neuro_deploy.errors import ConfigError
+from neuro_deploy.files import expanded
 from neuro_deploy.training.checkpoint import read
 from neuro_deploy.training.config import Config
 from neuro_deploy.training.models.registry import build_model
@@ -26,7 +26,7 @@ def start(config: Config, channels: int, classes: Sequence[str]) -> nn.Module:
     model, path = build_model(config, channels, len(classes)), config.train.start
     if path is not None:
         try:
-            model.load_state_dict(read(Path(path)).weights)
+            model.load_state_dict(read(expanded(path)).weights)
         except RuntimeError as error:
             raise ConfigError(
                 f"config {config.name}: train.start = {path!r} is of another architecture: "
@@ -51,7 +51,7 @@ def teachers(config: Config, channels: int, classes: Sequence[str]) -> list[nn.M
 
 
 def _teacher(path: str, config: Config, channels: int, classes: Sequence[str]) -> nn.Module:
-    checkpoint = read(Path(path))
+    checkpoint = read(expanded(path))
     taught = (checkpoint.classes, checkpoint.channels, checkpoint.config.encoder, checkpoint.config.front_end)
     if taught != (tuple(classes), channels, config.encoder, config.front_end):
         raise ConfigError(

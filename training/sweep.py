@@ -4,8 +4,11 @@ A combination's folder is named by its settings. A training that is found there 
 with; one that has finished is only read. So a sweep that was stopped is resumed by running it again.
 """
 
+import hashlib
 import itertools
 import json
+import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -23,6 +26,9 @@ from neuro_deploy.training.loop import Progress, Trainer
 from neuro_deploy.training.models.registry import parameters
 
 RESULT_FORMAT = 1
+
+_NAME_BYTES = 200
+"""Bytes of a folder's name without its checksum; file systems take 255, and some tools add a suffix."""
 
 Settings = Mapping[str, object]
 """Values by dotted key, as in ``{"train.rate": 0.003}``."""
@@ -132,12 +138,31 @@ def _combine(config: Config, chosen: Settings, runs: Path) -> Combination:
     checked = parse(values, f"{config.name} with --set")
     now = flat(checked.model_dump())
     settings = {key: now[key] for key in chosen}  # as they were understood: 1e-2 is 0.01
-    name = ",".join([config.name, *(f"{key}={_in_a_name(value)}" for key, value in settings.items())])
-    return Combination(settings, checked, runs / name.replace("/", "-"))  # a path is a value, too
+    return Combination(settings, checked, runs / folder_name(config.name, settings))
+
+
+def folder_name(name: str, settings: Settings) -> str:
+    """The name of a combination's folder, of its own and not too long for a file system.
+
+    Values that are not plain, as paths, and what is too long are cut; a checksum of all settings then tells folders apart.
+    """
+    written = ",".join([name, *(f"{key}={_in_a_name(value)}" for key, value in settings.items())])
+    plain = re.sub(r"[^\w.,=+-]", "-", written)
+    cut = os.fsencode(plain)[:_NAME_BYTES].decode(errors="ignore")
+    if cut == written and all(map(_is_plain, settings.values())):
+        return written
+    digest = hashlib.sha256(json.dumps([name, dict(settings)]).encode()).hexdigest()[:12]
+    return f"{cut},{digest}"
 
 
 def _in_a_name(value: object) -> str:
     return "-".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _is_plain(value: object) -> bool:
+    """Whether no other value of the same setting is written like this one in a name."""
+    parts = value if isinstance(value, tuple) else (value,)
+    return all(not isinstance(part, str) or re.fullmatch(r"[A-Za-z0-9_.]+", part) for part in parts)
 
 
 def run(found: Sequence[Combination], jobs: int) -> Iterator[Result]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from neuro_deploy import extras
 from neuro_deploy.errors import BackendError
+from neuro_deploy.files import expanded
 
 VARIABLE = extras.ELSEWHERE["lava"]
 
@@ -89,12 +90,10 @@ def ask(name: str) -> LavaPython:
 
     Raises:
         BackendError: it is none, or has no Lava.
+        ConfigError: it is in a home that nobody knows.
     """
     wrong = f"{VARIABLE} is {name!r}"
-    try:
-        path = str(Path(name).expanduser())
-    except RuntimeError:  # nobody knows the home
-        path = name
+    path = str(expanded(name))
     program = shutil.which(path)
     if program is None:
         reason = "that is a folder" if Path(path).is_dir() else "there is no such program"

@@ -12,6 +12,8 @@ import typer
 from rich.console import Console
 
 from neuro_deploy.cli import BROKEN_PIPE
+from neuro_deploy.errors import ConfigError
+from neuro_deploy.files import expanded
 
 
 class _Console(Console):
@@ -48,17 +50,33 @@ def _say(kind: str, message: str) -> None:
         print(f"{kind}: {line}", file=sys.stderr)
 
 
+def user_path(text: str | Path) -> Path:
+    """A path of the command line; no shell has read the ``~`` of ``--data=~/mine.npz``.
+
+    Raises:
+        BadParameter: it begins with a home that nobody knows.
+    """
+    try:
+        return expanded(text)
+    except ConfigError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
 ConfigName = Annotated[
     str, typer.Argument(metavar="CONFIG", help="A file of training/configs without .toml, or the path of a .toml file.")
 ]
 ModelPath = Annotated[
-    Path, typer.Argument(metavar="MODEL.net", help="An exported network; its manifest and checkpoint lie beside it.")
+    Path,
+    typer.Argument(
+        metavar="MODEL.net", parser=user_path, help="An exported network; its manifest and checkpoint lie beside it."
+    ),
 ]
 DataFile = Annotated[
     Path | None,
     typer.Option(
         "--data",
         metavar="FILE.npz",
+        parser=user_path,
         help="Samples of your own: arrays 'samples' [samples, steps, channels] and, if known, 'labels'; or a .npy of samples.",
     ),
 ]

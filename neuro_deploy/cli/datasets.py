@@ -5,13 +5,19 @@ from typing import Annotated
 
 import typer
 
-from neuro_deploy.cli.common import console
+from neuro_deploy.cli.common import console, user_path
 
 app = typer.Typer(help="Data sets: which there are, get them, and see whether they are whole.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As 'data list' shows it; 'verify' takes any folder as well.")]
 Root = Annotated[
-    Path | None, typer.Option("--root", help="Folder of all data sets; $NEURO_DEPLOY_DATA or the user's cache if not given.")
+    Path | None,
+    typer.Option(
+        "--root",
+        metavar="FOLDER",
+        parser=user_path,
+        help="Folder of all data sets; $NEURO_DEPLOY_DATA or the user's cache if not given.",
+    ),
 ]
 
 
@@ -33,7 +39,9 @@ def fetch(
     root: Root = None,
     source: Annotated[
         Path | None,
-        typer.Option("--from", metavar="FILE", help="An archive that is there already, or the folder of the files."),
+        typer.Option(
+            "--from", metavar="FILE", parser=user_path, help="An archive that is there already, or the folder of the files."
+        ),
     ] = None,
 ) -> None:
     """Download a data set, or go on with it, and unpack it; it is there as a whole or not at all."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from neuro_deploy import extras
-from neuro_deploy.cli.common import DataFile, Encoded, console
+from neuro_deploy.cli.common import DataFile, Encoded, console, user_path
 from neuro_deploy.errors import InputError
 from neuro_deploy.workbench.progress import watch_frames
 from neuro_deploy.workbench.samples import Source
@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 
 def evaluate(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="Folders of trainings, as runs/CONFIG, or checkpoints (.npz).")
+        list[Path],
+        typer.Argument(metavar="RUN...", parser=user_path, help="Folders of trainings, as runs/CONFIG, or checkpoints (.npz)."),
     ],
     data: DataFile = None,
     encoded: Encoded = False,
-    figure: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Draw accuracy against operations, too.")] = None,
+    figure: Annotated[
+        Path | None, typer.Option(metavar="FILE.svg", parser=user_path, help="Draw accuracy against operations, too.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a list of objects instead of a table.")] = False,
 ) -> None:
     """Accuracy, size and cost of trained models side by side, baselines among them.
@@ -70,6 +73,10 @@ def _point(model: "dict[str, Any]") -> "Point":
     path, spiking = Path(model["run"]), model["macs"] is None
     name = (path.parent if path.name == "best.npz" else path).name
     operations = model["synops"] + model["relay_synops"] if spiking else model["macs"]
-    if "=" in name:  # config,train.rate=0.003,model.memory=False
-        name = name[name.rindex(",", 0, name.rindex("=")) + 1 :].partition(".")[2]
-    return Point(name, operations, model["test"], model["test_error"], spiking)
+    return Point(_short(name), operations, model["test"], model["test_error"], spiking)
+
+
+def _short(name: str) -> str:
+    """What a sweep changed last: ``memory=False`` of ``config,train.rate=0.003,model.memory=False``; else the name."""
+    before, equals, value = name.rpartition("=")
+    return before.rpartition(",")[2].rpartition(".")[2] + equals + value

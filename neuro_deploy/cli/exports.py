@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neuro_deploy.cli.common import MODELS, RUNS, ConfigName, console
+from neuro_deploy.cli.common import MODELS, RUNS, ConfigName, console, user_path
 
 if TYPE_CHECKING:
     from neuro_deploy.ir.network import Network
@@ -16,7 +16,9 @@ NUMBER = 8
 
 def export(
     config: ConfigName,
-    checkpoint: Annotated[Path | None, typer.Option(help="Instead of runs/CONFIG/best.npz.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="FILE.npz", parser=user_path, help="Instead of runs/CONFIG/best.npz.")
+    ] = None,
     examples: Annotated[
         int | None,
         typer.Option(
@@ -24,7 +26,9 @@ def export(
             help=f"Test samples that the file carries, so that 'check' needs no data: {NUMBER}, or 0 of a folder of your own.",
         ),
     ] = None,
-    output: Annotated[Path, typer.Option(help="Folder for the .net, .json and .npz files.")] = MODELS,
+    output: Annotated[
+        Path, typer.Option(metavar="FOLDER", parser=user_path, help="Folder for the .net, .json and .npz files.")
+    ] = MODELS,
 ) -> None:
     """Lower a trained network to a NetX chain, check it against the chip's rules and write it."""
     from neuro_deploy.ir.network import Network

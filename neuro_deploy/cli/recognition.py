@@ -11,7 +11,7 @@ import typer
 
 from neuro_deploy import extras
 from neuro_deploy.audio import HIGHEST_RATE, LOWEST_RATE
-from neuro_deploy.cli.common import ModelPath, complain, console, note
+from neuro_deploy.cli.common import ModelPath, complain, console, note, user_path
 from neuro_deploy.errors import ConfigError, InputError
 from neuro_deploy.recognition import STREAM
 from neuro_deploy.workbench.bench import load_model
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 def classify(
     model: ModelPath,
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE.wav...", help="Recordings, folders of them, or - for raw 16-bit mono sound.")
+        list[Path],
+        typer.Argument(
+            metavar="FILE.wav...", parser=user_path, help="Recordings, folders of them, or - for raw 16-bit mono sound."
+        ),
     ],
     backend: Annotated[str, typer.Option(metavar="NAME", help="What runs the network; a stream needs integer.")] = "integer",
     threshold: Annotated[

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neuro_deploy import extras
-from neuro_deploy.cli.common import MODELS, RUNS, DataFile, Encoded, console
+from neuro_deploy.cli.common import MODELS, RUNS, DataFile, Encoded, console, user_path
 from neuro_deploy.cli.simulations import BrianSamples, LavaSamples, TimeLimit, fewer, run_all
 from neuro_deploy.workbench.bench import Workbench
 from neuro_deploy.workbench.samples import Source
@@ -69,7 +69,9 @@ def report(
 
 
 def compare(
-    reports: Annotated[list[Path], typer.Argument(metavar="A.json B.json ...", help="Two or more report.json.")],
+    reports: Annotated[
+        list[Path], typer.Argument(metavar="A.json B.json ...", parser=user_path, help="Two or more report.json.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     different_data: Annotated[
         bool, typer.Option("--different-data", help="Go on where the reports are of different samples.")

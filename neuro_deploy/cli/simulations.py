@@ -8,7 +8,7 @@ import typer
 
 from neuro_deploy.backends import BACKENDS, find
 from neuro_deploy.backends.host import HOSTS
-from neuro_deploy.cli.common import RUNS, Cluster, DataFile, Encoded, Jobs, ModelPath, console, note
+from neuro_deploy.cli.common import RUNS, Cluster, DataFile, Encoded, Jobs, ModelPath, console, note, user_path
 from neuro_deploy.errors import ConfigError
 from neuro_deploy.workbench.bench import Workbench
 from neuro_deploy.workbench.samples import Source
@@ -41,7 +41,9 @@ def simulate(
     data: DataFile = None,
     encoded: Encoded = False,
     samples: Annotated[int | None, typer.Option(min=1, help="First samples to run; all if not given.")] = None,
-    trace: Annotated[Path | None, typer.Option(metavar="FILE.npz", help="Save every spike of the one backend.")] = None,
+    trace: Annotated[
+        Path | None, typer.Option(metavar="FILE.npz", parser=user_path, help="Save every spike of the one backend.")
+    ] = None,
     lava_samples: LavaSamples = None,
     brian_samples: BrianSamples = None,
     time_limit: TimeLimit = 120.0,

@@ -16,8 +16,8 @@ from neuro_deploy.datasets import layouts
 from neuro_deploy.datasets.archive import unpack
 from neuro_deploy.datasets.catalogue import Dataset, Download, find
 from neuro_deploy.datasets.download import Report, download
-from neuro_deploy.errors import DatasetError, OutputError
-from neuro_deploy.files import remedy_for_writing, sha256
+from neuro_deploy.errors import ConfigError, DatasetError, OutputError
+from neuro_deploy.files import expanded, remedy_for_writing, sha256
 
 ROOT_VARIABLE = "NEURO_DEPLOY_DATA"
 
@@ -26,11 +26,24 @@ CHECKSUMS = "SHA256SUMS"
 
 
 def data_root(option: Path | None = None) -> Path:
-    """The folder of all data sets: the option, or $NEURO_DEPLOY_DATA, or a folder in the user's cache."""
+    """The folder of all data sets: the option, or $NEURO_DEPLOY_DATA, or a folder in the user's cache.
+
+    Raises:
+        ConfigError: none of them is known.
+    """
     if option is not None:
         return option
     variable = os.environ.get(ROOT_VARIABLE)
-    return Path(variable) if variable else user_cache_path("neuro-deploy") / "data"
+    if variable:
+        return expanded(variable)
+    default = user_cache_path("neuro-deploy") / "data"
+    try:
+        home = expanded("~")
+    except ConfigError:
+        home = None
+    if not default.is_absolute() or (home is None and not os.environ.get("XDG_CACHE_HOME")):
+        raise ConfigError(f"your home folder is not known, and so no folder for data sets: set {ROOT_VARIABLE} or HOME")
+    return default
 
 
 def folder_of(name: str, root: Path) -> Path:
@@ -70,7 +83,7 @@ def fetch(name: str, root: Path, source: Path | None = None, report: Report = la
         DatasetError: it cannot be downloaded, or is not what it should be.
         OutputError: it cannot be written.
     """
-    dataset, target = find(name), folder_of(name, root)
+    dataset, target, origin = find(name), folder_of(name, root), name
     if target.exists():
         return target
     with _new_folder(target) as new:
@@ -86,8 +99,12 @@ def fetch(name: str, root: Path, source: Path | None = None, report: Report = la
                 _forget(path, source)  # a disk that is full is no reason to download it again
                 raise
             _forget(path, source)
+            origin = str(path) if source is not None else file.basename
         content = _content(new)
-        _check_structure(dataset, content)
+        try:
+            _check_structure(dataset, content)
+        except DatasetError as error:  # the user knows the archive; the folder is gone when he reads this
+            raise DatasetError(str(error).replace(str(content), origin)) from error
         lines = [f"{sha256(path)}  {path.relative_to(content).as_posix()}\n" for path in sorted(_files(content))]
         (content / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
         content.rename(target)

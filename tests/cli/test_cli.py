@@ -21,6 +21,7 @@ from commands import MODEL, Lava, labels, reference, run
 
 from neuro_deploy import extras
 from neuro_deploy.backends import lava
+from neuro_deploy.cli.evaluation import _short
 from neuro_deploy.ir.inputs import fingerprint
 from neuro_deploy.ir.trace import Trace
 from neuro_deploy.measure.counts import count
@@ -384,3 +385,17 @@ def run_json(*arguments: str, capsys: pytest.CaptureFixture[str]) -> dict[str, A
     (only,) = json.loads(capsys.readouterr().out)
     assert isinstance(only, dict)
     return only
+
+
+@pytest.mark.parametrize(
+    ("folder", "label"),
+    [
+        ("digits", "digits"),
+        ("lr=0.01", "lr=0.01"),
+        ("v1.5", "v1.5"),
+        ("digits,train.rate=0.003,model.memory=False", "memory=False"),
+        ("=", "="),
+    ],
+)
+def test_the_label_of_a_run_in_a_figure(folder: str, label: str) -> None:
+    assert _short(folder) == label

@@ -32,6 +32,20 @@ def test_a_value_may_be_a_list(project: Path) -> None:
     assert found[0].folder == Path("runs/tiny,model.filters=4-8,train.rate=0.01")
 
 
+def test_a_folder_for_each_combination_however_long_or_alike_its_settings(project: Path) -> None:
+    assert sweep.folder_name("a", {"train.rate": 0.1, "model.filters": (4, 8), "model.baseline": "gru"}) == (
+        "a,train.rate=0.1,model.filters=4-8,model.baseline=gru"
+    )
+    starts = ("b/c.npz", "b-c.npz", "B/c.npz", "../b", "b" * 300, "b" * 301)
+    alike = [sweep.folder_name("a", {"train.start": start}) for start in starts]
+    assert len({name.lower() for name in alike}) == len(alike)
+    assert all("/" not in name and len(name) < 220 for name in alike)
+    many = {f"train.{key * 20}": 0.5 for key in "abcdefghijklm"}
+    names = {sweep.folder_name("\u00e9" * 50, many | {"train.last": last}) for last in (1, 2)}
+    assert len(names) == 2
+    assert all(len(name.encode()) < 220 for name in names)
+
+
 @pytest.mark.parametrize(
     ("option", "message"),
     [

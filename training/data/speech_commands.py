@@ -1,9 +1,9 @@
 """Speech Commands, and any folder in its layout."""
 
-from pathlib import Path
 from typing import Literal
 
 from neuro_deploy.datasets import layouts
+from neuro_deploy.files import expanded
 from neuro_deploy.training.data.recordings import Collection, RecordedData
 
 
@@ -31,5 +31,5 @@ class SpeechCommandsData(RecordedData):
         from neuro_deploy.datasets.catalogue import read_catalogue
         from neuro_deploy.datasets.store import data_root, require
 
-        folder = require(self.folder, data_root()) if self.folder in read_catalogue() else Path(self.folder)
+        folder = require(self.folder, data_root()) if self.folder in read_catalogue() else expanded(self.folder)
         return Collection(folder, layouts.speech_commands(folder, self.words))

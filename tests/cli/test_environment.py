@@ -1,0 +1,100 @@
+"""What the command line inherits: its streams, its variables, its home, the folder that it is run in."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NET = ROOT / "netx_models" / "digits.net"
+MAIN = (sys.executable, "-m", "neuro_deploy.cli")
+
+
+def started(
+    *arguments: object, variables: Mapping[str, str | None] = {}, folder: Path = ROOT, shell: str = 'exec "$@"'
+) -> "subprocess.CompletedProcess[str]":
+    """A run of the command line in a process of its own.
+
+    Args:
+        arguments: of the command line.
+        variables: of the environment, beside those of this process, or None where one is to be missing.
+        folder: where it runs.
+        shell: runs the command ``"$@"``.
+    """
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NEURO_DEPLOY_DATA": str(folder / "root"), **variables}
+    return subprocess.run(
+        ["bash", "-c", shell, "bash", *MAIN, *map(str, arguments)],
+        env={name: value for name, value in environment.items() if value is not None},
+        cwd=folder,
+        capture_output=True,
+        encoding="utf-8",
+        errors="surrogateescape",
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize(
+    ("streams", "code", "output", "error"),
+    [
+        (">&-", 0, "", ""),
+        ("<&- >&- 2>&-", 0, "", ""),
+        (">/dev/full", 2, "", "error: [Errno 28] No space left on device: make room, or "),
+        (">/dev/full 2>/dev/full", 2, "", ""),
+        ("| true; exit ${PIPESTATUS[0]}", 141, "", ""),
+    ],
+)
+@pytest.mark.parametrize("arguments", ["--version", "data list"])
+def test_streams_that_are_closed_or_full(arguments: str, streams: str, code: int, output: str, error: str) -> None:
+    ended = started(*arguments.split(), shell=f'"$@" {streams}')
+    assert (ended.returncode, ended.stdout) == (code, output)
+    assert ended.stderr.startswith(error)
+    assert len(ended.stderr.splitlines()) == bool(error)
+
+
+def test_a_file_does_not_take_the_place_of_a_closed_stream(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text("{}")
+    ended = started("compare", "report.json", "report.json", folder=tmp_path, shell='"$@" <&- >&- 2>&-')
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", "")
+    assert (tmp_path / "report.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8:strict", "latin-1:strict"])
+def test_any_text_can_be_written(encoding: str, tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9 \xe2\x82\xac.net")  # Latin-1 and UTF-8 in one
+    ended = started("simulate", name, variables={"PYTHONIOENCODING": encoding}, folder=tmp_path)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: caf")
+    assert len(ended.stderr.splitlines()) == 1
+    listed = started("data", "list", variables={"PYTHONIOENCODING": encoding}, folder=tmp_path)
+    assert listed.returncode == 0, listed.stderr
+
+
+def test_a_home_for_every_path(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    home = {"HOME": str(tmp_path / "home")}
+    for arguments in (("simulate", "~/a.net"), ("simulate", NET, "--data=~/a.npz"), ("data", "fetch", "rows", "--from=~/a")):
+        ended = started(*arguments, variables=home, folder=tmp_path)
+        assert ended.returncode == 2
+        assert "~" not in ended.stderr, ended.stderr
+    listed = started("data", "list", variables={**home, "NEURO_DEPLOY_DATA": "~/data"}, folder=tmp_path)
+    assert listed.returncode == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "message"),
+    [
+        ("simulate ~/a.net", {}, "your home folder is not known: give the path without ~, or set HOME"),
+        ("data list", {"NEURO_DEPLOY_DATA": "~/a"}, "your home folder is not known: give the path without ~, or set HOME"),
+        ("data list", {"NEURO_DEPLOY_DATA": None}, "set NEURO_DEPLOY_DATA or HOME"),
+    ],
+)
+def test_no_home(arguments: str, variables: Mapping[str, str | None], message: str, tmp_path: Path) -> None:
+    ended = started(*arguments.split(), variables={"HOME": "", "XDG_CACHE_HOME": None, **variables}, folder=tmp_path)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert message in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
