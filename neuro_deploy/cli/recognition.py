@@ -28,7 +28,7 @@ def classify(
             metavar="FILE.wav...", parser=user_path, help="Recordings, folders of them, or - for raw 16-bit mono sound."
         ),
     ],
-    backend: Annotated[str, typer.Option(metavar="NAME", help="What runs the network; a stream needs integer.")] = "integer",
+    backend: Annotated[str, typer.Option(metavar="NAME", help="What runs the network; a stream runs on fast alone.")] = "fast",
     threshold: Annotated[
         float | None, typer.Option(min=0, max=1, help="Decide as soon as the network is so sure; at the end if not given.")
     ] = None,
@@ -63,8 +63,8 @@ def classify(
         complain(str(error))
 
     if Path(STREAM) in files:
-        if len(files) > 1 or backend != "integer":
-            raise ConfigError("- is a stream, decided step by step: give it alone, with --backend integer")
+        if len(files) > 1 or backend != "fast":
+            raise ConfigError("- is a stream, decided step by step: give it alone, on the backend fast")
         found: Iterable[Answer] = listen(network, heard, rules, sys.stdin.buffer, rate)
     elif rate is not None:
         raise ConfigError("--rate is for a stream (-): a file says its own")
