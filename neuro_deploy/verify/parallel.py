@@ -10,11 +10,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
-from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 from numpy.typing import NDArray
 
 from neuro_deploy import extras
@@ -25,6 +25,9 @@ from neuro_deploy.ir.trace import Trace
 
 _CONNECT = 10.0
 """Seconds that a cluster's scheduler may take to answer."""
+
+_on_cluster = ContextVar("_on_cluster", default=False)
+"""Whether joblib has been told to run parts on a cluster."""
 
 _Array = TypeVar("_Array", bound=np.generic)
 
@@ -49,8 +52,14 @@ def workers(jobs: int | None, cluster: str | None) -> Iterator[int]:
     scheme, _, place = cluster.partition("://")
     if scheme not in _CLUSTERS or not place:
         raise ConfigError(f"cluster {cluster!r}: use one of {', '.join(f'{name}://HOST:PORT' for name in _CLUSTERS)}")
+    from joblib import effective_n_jobs, parallel_config
+
     with _CLUSTERS[scheme](place), parallel_config(backend=scheme):
-        yield jobs or effective_n_jobs(-1)
+        before = _on_cluster.set(True)
+        try:
+            yield jobs or effective_n_jobs(-1)
+        finally:
+            _on_cluster.reset(before)
 
 
 @contextmanager
@@ -133,6 +142,11 @@ def run_in_parallel(make: Callable[[], Backend], network: Network, encoded: NDAr
     checkpoint = network.checkpoint  # its path is read elsewhere, perhaps from another folder
     network = replace(network, checkpoint=None if checkpoint is None else checkpoint.resolve())
     parts = np.array_split(np.arange(len(encoded)), max(1, min(jobs, len(encoded))))
+    if len(parts) == 1 and not _on_cluster.get():
+        return make().run(network, encoded)
+
+    from joblib import Parallel, delayed  # half a second, which one part here does not need
+
     here = os.getpid()
     # Samples go through pipes (max_nbytes): in files, a full temporary folder would be an error of the serialisation.
     traces = Parallel(n_jobs=len(parts), max_nbytes=None)(delayed(_run)(make, network, encoded[part], here) for part in parts)

@@ -1,5 +1,6 @@
 """What the command line inherits: its streams, its variables, its home, the folder that it is run in."""
 
+import json
 import os
 import subprocess
 import sys
@@ -98,3 +99,37 @@ def test_no_home(arguments: str, variables: Mapping[str, str | None], message: s
     assert message in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_verb_imports_what_it_needs(tmp_path: Path) -> None:
+    code = f"""
+import atexit, json, sys
+from neuro_deploy import cli
+sys.argv = ["neuro-deploy", "simulate", {str(NET)!r}, "--backend", "fast", "--samples", "1"]
+atexit.register(lambda: print(json.dumps(sorted({{name.partition(".")[0] for name in sys.modules}}))))
+cli.main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    names = set(json.loads(done.stdout.splitlines()[-1]))
+    assert {"numpy", "numba", "neuro_deploy"} <= names
+    # Numba itself imports SciPy where it is installed.
+    heavy = {
+        "torch",
+        "lava",
+        "sklearn",
+        "matplotlib",
+        "joblib",
+        "jinja2",
+        "brian2",
+        "distributed",
+        "soundfile",
+        "soxr",
+        "requests",
+    }
+    assert not names & heavy
