@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from neuro_deploy.errors import ConfigError
 from neuro_deploy.files import expanded, parse_toml, read_text
 from neuro_deploy.ir.manifest import LARGEST, Encoder, FrontEndSpec
+from neuro_deploy.training.data.settings import Place
 from neuro_deploy.training.data_settings import DataSettings, RecordedData, Strict
 
 EPOCHS_MAX = 1_000_000
@@ -139,8 +140,8 @@ class TrainSettings(Strict):
     target_rate: float | None = Field(default=None, gt=0, le=1)
     rate_weight: float | None = Field(default=None, gt=0, le=LARGEST)
     average: float | None = Field(default=None, gt=0, lt=1)
-    start: str | None = None
-    teachers: tuple[str, ...] | None = Field(default=None, min_length=1)
+    start: Place | None = None
+    teachers: tuple[Place, ...] | None = Field(default=None, min_length=1)
     teacher_share: float | None = Field(default=None, gt=0, le=1)
 
     @model_validator(mode="after")

@@ -80,6 +80,7 @@ def _layers(reader: "_Reader") -> tuple[Layer, ...]:
     group = reader.group(reader.file, "layer")
     count = len(group)
     layers: list[Layer] = []
+    neurons = 0
     for index in range(count):
         where = reader.group(group, str(index))
         kind = reader.text(where, "type")
@@ -90,6 +91,11 @@ def _layers(reader: "_Reader") -> tuple[Layer, ...]:
                 where, f"layer type {kind!r} is not supported: only {' and '.join(_SUPPORTED)} layers run in stock Lava chains"
             )
         layers.append(_layer(reader, where, kind, layers[-1].size if layers else None))
+        neurons += layers[-1].size
+        if neurons > limits.CHIP_NEURONS:
+            reader.fail(
+                where, f"{neurons:,} neurons up to here, at most {limits.CHIP_NEURONS:,} are read: those of a whole chip"
+            )
     if not layers:
         reader.fail(group, "there is no layer")
     return tuple(layers)

@@ -304,6 +304,12 @@ CONFIGURATIONS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "NaN": ("bits = 5", "bits = 5\noffset = nan", ("encoder.offset = nan", "finite")),
     "a rate that no float32 holds": ("batch", "rate = 1e39\nbatch", ("train.rate = 1e+39", "less than or equal to")),
     "a seed of 70 bits": ("batch", "seed = 1180591620717411303424\nbatch", ("train.seed",)),
+    "a path that is none": (
+        'name = "digits"',
+        'name = "speech_commands"\nfolder = "a\\u0000b"',
+        ("data.folder = 'a\\x00b'", "match pattern"),
+    ),
+    "no path": ('name = "digits"', 'name = "speech_commands"\nfolder = ""', ("data.folder = ''", "at least 1 character")),
     "not TOML": ("[encoder]", "[encoder", ("not TOML",)),
     "no name of the data": ('name = "digits"\n', "", ("data.name is missing",)),
     "no data": ('name = "digits"', 'name = "letters"', ("data.name = 'letters'", "digits")),

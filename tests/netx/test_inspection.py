@@ -82,7 +82,15 @@ def packed_by_others(file: h5py.File) -> None:
     file.create_dataset(WEIGHT, data=np.zeros((8, 29), np.int16), compression="lzf")
 
 
+def many_neurons(file: h5py.File) -> None:
+    """Few synapses to each."""
+    file["layer/3/shape"][...] = 1 << 17
+    del file[WEIGHT]
+    file.create_dataset(WEIGHT, (1 << 17, 29), "i1", chunks=(1 << 12, 29), compression="gzip")
+
+
 CASES: dict[str, tuple[Change, str]] = {
+    "many neurons": (many_neurons, r"layer 3: 131,\d+ neurons up to here, at most 131,072 are read: those of a whole chip"),
     "a soft link": (replaced("layer/1", h5py.SoftLink("/layer/2")), "layer: '1' is a link to another place or file"),
     "a link to another file": (replaced(WEIGHT, h5py.ExternalLink("pipe", "w")), "layer 3: 'weight' is a link to another"),
     "values in another file": (stored_elsewhere, "layer 3: weight has its values in another file"),

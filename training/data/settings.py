@@ -1,12 +1,15 @@
 """What the settings of all data sets have in common."""
 
 from abc import abstractmethod
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from neuro_deploy.datasets import layouts
 from neuro_deploy.training.data.common import Data, Watch
+
+Place = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00]+$")]
+"""A file or a folder: what a system takes as a path."""
 
 
 class Strict(BaseModel):

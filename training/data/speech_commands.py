@@ -5,6 +5,7 @@ from typing import Literal
 from neuro_deploy.datasets import layouts
 from neuro_deploy.files import expanded
 from neuro_deploy.training.data.recordings import Collection, RecordedData
+from neuro_deploy.training.data.settings import Place
 
 
 class SpeechCommandsData(RecordedData):
@@ -16,7 +17,7 @@ class SpeechCommandsData(RecordedData):
     """
 
     name: Literal["speech_commands"]
-    folder: str = "speech_commands"
+    folder: Place = "speech_commands"
     words: tuple[str, ...] = ()
 
     @property
