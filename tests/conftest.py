@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from complete import pytest_addoption, pytest_configure, pytest_runtest_makereport  # noqa: F401
 from hypothesis import settings
 from needs import left_out, missing
 

@@ -66,7 +66,7 @@ def installed(uv: Path, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -
     options = ("--no-config", "--only-binary", ":all:", "--constraint", folder / "versions")
     done = run(uv, "pip", "install", "--python", folder / "env" / "bin" / "python", *options, wheel, cwd=folder)
     if done.returncode and UNREACHABLE.search(done.stderr):
-        pytest.skip(f"needs packages that cannot be fetched now: {done.stderr.splitlines()[-1].strip()}")
+        pytest.skip(f"no packages can be fetched now: {done.stderr.splitlines()[-1].strip()}")
     assert done.returncode == 0, done.stderr
     return folder / "env"
 
