@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from commands import Lava, run
+from needs import missing
 from nets import samples, tiny
 
 import neuro_deploy as nd
@@ -26,8 +27,7 @@ RUNNING = (
     f"check {FOREIGN}",
     f"simulate {FOREIGN}",
     f"simulate {FOREIGN} --backend fast",
-    f"stream {FOREIGN}",
-    f"report {FOREIGN}",
+    *([] if missing("matplotlib") else [f"stream {FOREIGN}", f"report {FOREIGN}"]),
 )
 
 
