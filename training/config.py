@@ -166,7 +166,7 @@ class TrainSettings(Strict):
 class Config(Strict):
     """All settings of one task; ``name`` is the file's stem."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=100)  # files of longer names than this one are named by it
     data: DataSettings
     encoder: EncoderSettings
     model: ModelSettings = ModelSettings()

@@ -13,13 +13,14 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn  # type: ignore[attr-defined]
 
 from neuro_deploy.errors import ConfigError, ModelFileError
-from neuro_deploy.files import Content, write_atomically
+from neuro_deploy.files import write_atomically
 from neuro_deploy.training import distributed, predecessors
 from neuro_deploy.training.archive import pack
 from neuro_deploy.training.checkpoint import Checkpoint, load_dict
 from neuro_deploy.training.config import Config, TrainSettings
 from neuro_deploy.training.data import Data, Watch, load_data, unwatched
 from neuro_deploy.training.evaluation import encoded, evaluate
+from neuro_deploy.training.folder import BEST, LAST
 from neuro_deploy.training.log import Epoch, write_log
 from neuro_deploy.training.loss import objective, rate_term, right_answers
 
@@ -43,14 +44,14 @@ class Progress:
 
 
 class Trainer:
-    """The state of a training; all of it is saved after each epoch in ``last.npz``, the best network in ``best.npz``.
+    """The state of a training; all of it is saved after each epoch in ``last.npz``, which is the whole truth.
 
-    The best is the one with the smallest loss of the deployed integers on the validation split: on a hundred samples the accuracy of
-    neighbouring epochs differs by chance.
+    The best network, ``best.npz``, and the log are copies of what is in it, written after it; a training that was killed between
+    them writes them when it goes on. The best network is the one with the smallest loss of the deployed integers on the validation
+    split: on a hundred samples the accuracy of neighbouring epochs differs by chance.
 
     In each of several processes (:mod:`neuro_deploy.training.distributed`) there is one; all of them go through the same
-    states, and the first
-    writes the files.
+    states, and the first writes the files.
 
     Args:
         config: the settings.
@@ -76,8 +77,9 @@ class Trainer:
         self.teachers = nn.ModuleList(predecessors.teachers(*given)).to(self.device)
         self.optimizer = torch.optim.AdamW(_groups(self.network, self.settings.weight_decay))
         self.average = _average(self.network, self.settings.average)
-        self.done = 0
+        self.done = self.saved = 0
         self.best = math.inf
+        self.kept: Checkpoint | None = None
         self.history: list[Epoch] = []
 
     @property
@@ -102,13 +104,15 @@ class Trainer:
         """
         batches = math.ceil(len(self.data.train) / self.settings.batch)
         progress.start(self.epochs, batches)
+        if self.saved:
+            self._publish(best=True)
         while not self._finished():
             epoch = self._epoch(progress)
             self.done += 1
             self.history.append(epoch)
             if epoch.validation_loss < self.best:
                 self.best = epoch.validation_loss
-                self._write("best.npz", self.checkpoint(epoch).to_bytes())
+                self.kept = self.checkpoint(epoch)
             self._save()
             progress.epoch(epoch)
 
@@ -119,7 +123,7 @@ class Trainer:
             ModelFileError: there is none, or it is damaged.
             ConfigError: it is of other settings.
         """
-        path = self.folder / "last.npz"
+        path = self.folder / LAST
         if not path.is_file():
             raise ModelFileError(f"{path}: no such file: train without --resume")
         state = load_dict(path, STATE_MAX)
@@ -137,6 +141,8 @@ class Trainer:
             torch.set_rng_state(state["random"])
             self.done, self.best = state["done"], float(state["best"])
             self.history = [Epoch(**epoch) for epoch in state["history"]]
+            self.kept = self._restored(state["kept"]) if "kept" in state else None  # older versions kept it in best.npz alone
+            self.saved = self.done
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
             raise ModelFileError(f"{path}: not the state of this training, or damaged: train without --resume") from error
 
@@ -147,13 +153,10 @@ class Trainer:
             self.config, self.data.classes, self.data.channels, self.data.steps, weights, epoch.epoch, epoch.validation_accuracy
         )
 
-    def _write(self, name: str, content: Content) -> None:
-        if distributed.rank() == 0:
-            write_atomically(self.folder / name, content)
+    def _restored(self, kept: Mapping[str, Any]) -> Checkpoint:
+        return Checkpoint(self.config, self.data.classes, self.data.channels, self.data.steps, **kept)
 
     def _save(self) -> None:
-        if distributed.rank() == 0:
-            write_log(self.folder, self.history)
         state: dict[str, Any] = {
             "config": self.config.model_dump(mode="json"),
             "network": self.network.state_dict(),
@@ -165,7 +168,20 @@ class Trainer:
             "best": self.best,
             "history": [vars(epoch) for epoch in self.history],
         }
-        self._write("last.npz", pack(state))
+        if self.kept is not None:
+            state["kept"] = {"weights": self.kept.weights, "epoch": self.kept.epoch, "accuracy": self.kept.accuracy}
+        if distributed.rank() == 0:
+            write_atomically(self.folder / LAST, pack(state))
+        self.saved = self.done
+        self._publish(self.kept is not None and self.kept.epoch == self.done)
+
+    def _publish(self, best: bool) -> None:
+        """Write what is read without ``last.npz``: the log, and the best network if it has changed."""
+        if distributed.rank() > 0:
+            return
+        if best and self.kept is not None:
+            write_atomically(self.folder / BEST, self.kept.to_bytes())
+        write_log(self.folder, self.history)
 
     def _epoch(self, progress: Progress) -> Epoch:
         begin = time.perf_counter()

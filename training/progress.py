@@ -1,5 +1,6 @@
 """A training's progress on the terminal: a bar for the batches and a line for each epoch."""
 
+from collections.abc import Callable
 from types import TracebackType
 
 from rich.console import Console
@@ -32,16 +33,18 @@ class TrainingProgress:
         """Take the bar away."""
         self._progress.stop()
 
-    def hooks(self) -> Hooks:
-        """What the training loop calls."""
-        return Hooks(start=self._start, batch=self._batch, epoch=self._epoch)
+    def hooks(self, batch: Callable[[], None]) -> Hooks:
+        """What the training loop calls; ``batch`` is called after each batch, too."""
+
+        def advance() -> None:
+            self._progress.advance(self._task)
+            batch()
+
+        return Hooks(start=self._start, batch=advance, epoch=self._epoch)
 
     def _start(self, epochs: int, batches: int) -> None:
         self._epochs = epochs
         self._task = self._progress.add_task("training", total=epochs * batches, completed=self._done * batches)
-
-    def _batch(self) -> None:
-        self._progress.advance(self._task)
 
     def _epoch(self, epoch: Epoch) -> None:
         rates = epoch.rates.values()

@@ -9,19 +9,20 @@ import itertools
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import reduce
 from operator import getitem
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from joblib import Parallel, delayed
 
 from neuro_deploy.errors import ConfigError
 from neuro_deploy.files import parse_toml, write_atomically
 from neuro_deploy.training.config import Config, flat, known_keys, parse
+from neuro_deploy.training.folder import LAST, FolderInUseError, occupied
 from neuro_deploy.training.loop import Progress, Trainer
 from neuro_deploy.training.models.registry import parameters
 
@@ -29,6 +30,8 @@ RESULT_FORMAT = 1
 
 _NAME_BYTES = 200
 """Bytes of a folder's name without its checksum; file systems take 255, and some tools add a suffix."""
+
+_T = TypeVar("_T")
 
 Settings = Mapping[str, object]
 """Values by dotted key, as in ``{"train.rate": 0.003}``."""
@@ -168,17 +171,42 @@ def _is_plain(value: object) -> bool:
 def run(found: Sequence[Combination], jobs: int) -> Iterator[Result]:
     """Train all combinations, ``jobs`` at a time where joblib says; results as they come.
 
+    Those that another process trains just now come last, when it has done so.
+
     Raises:
         ModelFileError: a folder holds a damaged training.
         OutputError: a file cannot be written.
     """
-    results: Iterator[Result] = Parallel(n_jobs=jobs, return_as="generator_unordered")(delayed(_train)(item) for item in found)
-    yield from results
+    busy = []
+    for result in _parallel(jobs, _train_unless_busy, found):
+        if isinstance(result, Result):
+            yield result
+        else:
+            busy.append(result)
+    yield from _parallel(jobs, _train, busy)
 
 
-def _train(item: Combination) -> Result:
+def _parallel(jobs: int, function: Callable[[Combination], _T], items: Sequence[Combination]) -> Iterator[_T]:
+    results: Iterator[_T] = Parallel(n_jobs=jobs, return_as="generator_unordered")(delayed(function)(item) for item in items)
+    return results
+
+
+def _train_unless_busy(item: Combination) -> Result | Combination:
+    """The result, or the combination itself where another process trains it."""
+    try:
+        return _train(item, wait=False)
+    except FolderInUseError:
+        return item
+
+
+def _train(item: Combination, wait: bool = True) -> Result:
+    with occupied(item.folder, wait):
+        return _trained(item)
+
+
+def _trained(item: Combination) -> Result:
     trainer, error = Trainer(item.config, item.folder), None
-    if (item.folder / "last.npz").is_file():
+    if (item.folder / LAST).is_file():
         with suppress(ConfigError):  # the rest of the configuration has changed since: a new training
             trainer.resume()
     try:

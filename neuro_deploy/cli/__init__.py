@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from neuro_deploy import __version__
+from neuro_deploy.cli.signals import INTERRUPTED, after_signals, ended_by_signals
 from neuro_deploy.errors import NeuroDeployError
 from neuro_deploy.extras import explained
 from neuro_deploy.files import remedy_for_writing
@@ -24,6 +25,8 @@ def main() -> None:
         status = _run(arguments)
         sys.stdout.flush()  # a disk that is full, or a reader that is gone, is an error here, not after the end
         sys.exit(status)
+    except KeyboardInterrupt:  # at the very beginning or end
+        sys.exit(after_signals(INTERRUPTED))
     except NeuroDeployError as error:
         _fail(str(error))
     except ImportError as error:
@@ -51,11 +54,12 @@ def _run(arguments: list[str]) -> int:
     from neuro_deploy.cli.app import app
 
     try:
-        status: int | None = app(arguments or ["--help"], standalone_mode=False)
+        with ended_by_signals():
+            status: int | None = app(arguments or ["--help"], standalone_mode=False)
     except typer.TyperException as error:
         message = error.format_message().rstrip(".")
         _fail(f"{message[:1].lower()}{message[1:]}, in '{shlex.join(arguments)}': --help lists what there is")
-    return status or 0
+    return after_signals(status or 0)
 
 
 def _open_streams() -> None:

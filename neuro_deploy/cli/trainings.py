@@ -1,6 +1,7 @@
 """Train one network or many."""
 
 import shlex
+from contextlib import nullcontext
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +9,7 @@ from typing import Annotated
 import typer
 
 from neuro_deploy.cli.common import RUNS, Cluster, ConfigName, Jobs, console
+from neuro_deploy.cli.signals import INTERRUPTED, require_no_signal
 from neuro_deploy.errors import ConfigError
 from neuro_deploy.workbench.progress import watch_frames
 
@@ -39,6 +41,7 @@ def train(
     from neuro_deploy.training.config import load
     from neuro_deploy.training.data import unwatched
     from neuro_deploy.training.distributed import process_group, rank
+    from neuro_deploy.training.folder import is_new, occupied
     from neuro_deploy.training.loop import Trainer
     from neuro_deploy.training.models.slayer import Neuron
     from neuro_deploy.training.progress import TrainingProgress
@@ -47,20 +50,22 @@ def train(
     settings = load(config)
     if seed is not None:
         settings = settings.model_copy(update={"train": settings.train.model_copy(update={"seed": seed})})
-    with process_group(device.value):
-        console.quiet = rank() > 0  # of the processes that torchrun starts, one speaks
-        folder = RUNS / settings.name
+    folder = RUNS / settings.name
+    with process_group(device.value), nullcontext() if rank() > 0 else occupied(folder):
+        console.quiet = rank() > 0  # of the processes that torchrun starts, one speaks and writes
         trainer = Trainer(settings, folder, device.value, unwatched if rank() > 0 else watch_frames)
-        if resume:
+        if resume and is_new(folder):
+            console.print(f"{folder} has no training to go on with: from the beginning")
+        elif resume:
             trainer.resume()
         try:
             with TrainingProgress(console, done=trainer.done) as progress:
-                trainer.run(progress.hooks())
+                trainer.run(progress.hooks(require_no_signal))
         except KeyboardInterrupt:
             again = f"neuro-deploy train {shlex.quote(config)} --resume" + ("" if seed is None else f" --seed {seed}")
-            go_on = f"go on with: {again}" if trainer.done else "nothing is saved"
-            console.print(f"stopped after epoch {trainer.done} of {trainer.epochs}; {go_on}")
-            raise typer.Exit(130) from None
+            go_on = f"go on with: {again}" if trainer.saved else "nothing is saved"
+            console.print(f"stopped after epoch {trainer.saved} of {trainer.epochs}; {go_on}")
+            raise typer.Exit(INTERRUPTED) from None
         best = min(trainer.history, key=lambda epoch: epoch.validation_loss)
         console.print(
             f"{folder / 'best.npz'}: epoch {best.epoch} of {trainer.epochs}, "
@@ -103,7 +108,7 @@ def sweep(
                 console.print(f"{len(results)}/{len(found)} {Path(result.folder).name}", style="dim", soft_wrap=True)
     except KeyboardInterrupt:
         console.print(f"stopped after {len(results)} of {len(found)}; the same command goes on")
-        raise typer.Exit(130) from None
+        raise typer.Exit(INTERRUPTED) from None
     results = sweeps.ranked(results)
     path = RUNS / f"{base.name}-sweep.json"
     sweeps.save(base.name, results, path)
