@@ -12,6 +12,7 @@ import json
 import os
 import random
 import signal
+import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -26,9 +27,6 @@ from neuro_deploy.training import loop, progress  # noqa: F401  (what a training
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 LIMIT = 120.0
 """Seconds after which a training hangs."""
-
-LONGEST = 0.6
-"""Seconds after which a training is killed, at most; an epoch takes a tenth of a second on a quiet machine."""
 
 FILES = ("last.npz", "best.npz", "training.jsonl")
 STEPS = 10
@@ -74,11 +72,18 @@ def whole(config: str) -> Iterator[int]:
 
 
 def at_random(config: str, kills: int, seed: int) -> Iterator[int]:
-    """Exit codes of trainings that are ended within their first seconds, and of the one that is not."""
+    """Exit codes of trainings that are ended before their second epoch ends, on this machine, and of the one that is not."""
     chance = random.Random(seed)
+    os.chdir("../whole")
+    begin = time.monotonic()
+    end(start(config, "--resume"))  # has nothing left to do
+    startup = time.monotonic() - begin
+    epochs = [json.loads(line)["seconds"] for line in Path("runs/tiny/training.jsonl").read_text().splitlines()]
+    os.chdir("../random")
+    longest = startup + 2 * statistics.median(epochs)
     for number in range(kills):
         child = start(config, "--resume")
-        time.sleep(chance.uniform(0, LONGEST))
+        time.sleep(chance.uniform(0, longest))
         os.kill(child, SIGNALS[number % len(SIGNALS)])
         yield end(child)
     yield end(start(config, "--resume"))
