@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn  # type: ignore[attr-defined]
 
-from neuro_deploy.errors import ConfigError, ModelFileError
+from neuro_deploy.errors import ConfigError, DatasetError, ModelFileError
 from neuro_deploy.files import write_atomically
 from neuro_deploy.training import distributed, predecessors
 from neuro_deploy.training.archive import pack
@@ -61,12 +61,18 @@ class Trainer:
 
     Raises:
         ConfigError: a checkpoint that it builds on does not fit.
+        DatasetError: the data are missing or damaged, or too few to train on or to validate with.
         ModelFileError: such a checkpoint is missing or damaged.
     """
 
     def __init__(self, config: Config, folder: Path, device: str = "cpu", watch: Watch = unwatched) -> None:
         self.config, self.folder = config, folder
         self.data: Data = load_data(config.data, watch)
+        for split, least in (("train", 2), ("validation", 1)):  # batch norm compares samples
+            if (number := len(getattr(self.data, split))) < least:
+                raise DatasetError(
+                    f"config {config.name}: the {split} split of {config.data.name} has {number} samples: it must have at least {least}"
+                )
         self.encoder = config.encoding
         self.settings: TrainSettings = config.train
         torch.manual_seed(self.settings.seed)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro_deploy.datasets.arrays import read_arrays
-from neuro_deploy.errors import ConfigError, InputError
+from neuro_deploy.errors import ConfigError, DatasetError, InputError
 from neuro_deploy.ir.inputs import Samples, Signature
 from neuro_deploy.ir.network import Network
 from neuro_deploy.workbench.own_data import own_data
@@ -116,4 +116,6 @@ def test_split(network: Network) -> Samples:
     if settings is None:
         raise ConfigError(f"{network.name}: it names no data set and carries no samples: give --data FILE.npz")
     split = own_data(network, settings).test
+    if not len(split):
+        raise DatasetError(f"{network.name}: the test split of {settings.data.name} has no samples: give --data FILE.npz")
     return Samples(network.signature.encode(split.samples), split.labels, split.samples, f"{settings.data.name}, test split")
