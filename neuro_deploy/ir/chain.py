@@ -60,7 +60,7 @@ class Segment:
     stop: Annotated[int, Field(ge=1)]
     role: Role
     source: Name
-    lag: Annotated[int, Field(ge=0)]
+    lag: Annotated[int, Field(ge=0, le=1 << 20)]
 
     @property
     def of_model(self) -> bool:

@@ -1,5 +1,6 @@
 """Whether a manifest and the layers of a NetX file speak of the same network, and of one that a machine can run."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
@@ -42,6 +43,9 @@ def _layers(chain: Chain, manifest: Manifest, fail: Fail) -> None:
             fail(
                 f"layer {spec.index} is {spec.kind} [{spec.size}], the NetX file's layer {index} is {layer.kind} [{layer.size}]"
             )
+        names = Counter(segment.name for segment in spec.populations)
+        if twice := [name for name, times in names.items() if times > 1]:
+            fail(f"layer {index}: two populations are called {twice[0]}: each needs a name of its own")
         end = 0
         for segment in spec.populations:
             if segment.start != end or segment.stop <= segment.start:

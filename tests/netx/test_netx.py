@@ -208,6 +208,8 @@ def edit(*keys: str | int, to: Any) -> Callable[[dict[str, Any]], None]:
         (edit("layers", 1, "populations", 1, "source", to="s9"), "layer 1: s1~1 holds 4 neurons of s9, which has none"),
         (edit("layers", 1, "populations", 0, "name", to="s0"), "layer 1: population s0 has source s1 and lag 0"),
         (edit("layers", 1, "populations", 0, "lag", to=1), "a computing population is there once, is its own source"),
+        (edit("layers", 1, "populations", 1, "name", to="s1"), "layer 1: two populations are called s1"),
+        (edit("layers", 1, "populations", 1, "lag", to=10**18), "lag is 1000000000000000000: input should be less than"),
         (edit("gap", to=10**6), r"gap is 1000000 silent steps, and after \d+ at most this chain is silent"),
         (edit("gap", to=1e30), "gap is 1e\\+30"),
         (edit("steps", to=10**9), "steps is 1000000000: input should be less than or equal to 1048576"),

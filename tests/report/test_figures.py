@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from neuro_deploy.report.figures import answers, energy, memory, merit, ranges, spikes
-from neuro_deploy.report.figures.style import image
+from neuro_deploy.report.figures.style import image, label
 
 
 def text_of(draw: object, *arguments: object) -> str:
@@ -129,3 +129,20 @@ def test_models_are_a_curve_of_spikes_and_marks_without() -> None:
     assert axes.get_xscale() == "log"
     (alone,) = merit.tradeoff(points[:2]).axes
     assert alone.get_xscale() == "linear"
+
+
+def test_networks_of_the_least_size() -> None:
+    """Without a computing population, of one step, of one class: there is little to draw, and nothing to complain of."""
+    assert "spikes in 100 neuron-steps" in text_of(spikes.rates, {})
+    assert "model step" in text_of(spikes.raster, np.ones((1, 1), int), [])
+    assert "settled" in text_of(answers.over_steps, [1], [1], 1, 1)
+    assert "true class" in text_of(answers.confusion, [[1]], ["a"])
+
+
+def test_names_are_cut_to_the_room_that_there_is() -> None:
+    wide, long, formula = "\N{CJK UNIFIED IDEOGRAPH-8A9E}" * 255, "m" * 255, r"$\bad{x}$ $y$"
+    assert label(long) == "m" * 37 + "..."
+    assert label(wide) == wide[:18] + " ..."
+    assert formula in text_of(spikes.rates, {formula: 0.1, wide: 0.2, long: 0.3})
+    text_of(answers.confusion, [[1, 0], [0, 1]], [wide, long])
+    text_of(spikes.raster, np.ones((8, 1), int), [(wide, 3, (0,), (2,)), (long, 3, (0,), (2,))])

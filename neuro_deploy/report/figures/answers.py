@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
+from rich.cells import cell_len
 
 from neuro_deploy.report.figures.style import ACCENT, DARK, FAINT, MIDDLE, WIDTH, label
 
@@ -32,7 +33,7 @@ def over_steps(right: Sequence[int] | None, settled: Sequence[int], samples: int
     axes.annotate(
         "settled", (steps[middle], 100 * settled[middle] / samples), (8, -8), textcoords="offset points", color=ACCENT
     )
-    axes.set(xlim=(1, len(settled)), ylim=(0, 101), xlabel="steps of the sample read", ylabel="samples, %")
+    axes.set(xlim=(1, max(2, len(settled))), ylim=(0, 101), xlabel="steps of the sample read", ylabel="samples, %")
     axes.grid(axis="y")
     return figure
 
@@ -45,9 +46,9 @@ def confusion(counts: ArrayLike, classes: Sequence[str]) -> Figure:
         classes: names.
     """
     table = np.asarray(counts)
-    number, names = len(classes), [label(name) for name in classes]
-    longest = max(map(len, names))
-    side = 0.36 * number + 0.07 * max(0, longest - 8)
+    number, names = len(classes), [label(name, 24) for name in classes]
+    longest = max(map(cell_len, names))
+    side = 0.36 * number + 0.08 * max(0, longest - 8)
     figure = Figure(figsize=(min(WIDTH, 1.6 + side), min(WIDTH, 1.2 + side)))
     axes = figure.subplots()
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)

@@ -28,7 +28,7 @@ def raster(frames: ArrayLike, populations: Sequence[Events]) -> Figure:
     steps, channels = values.shape
     heights = [0.5, *(max(_LEAST, 0.09 * neurons**0.5) for _, neurons, _, _ in populations)]
     figure = Figure(figsize=(WIDTH, sum(heights) + 0.6))
-    grid = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
+    grid = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     if channels == 1:
         grid[0].bar(range(steps), values[:, 0], width=0.8, color=ACCENT, rasterized=steps > 256)
     else:
@@ -68,7 +68,7 @@ def rates(populations: Mapping[str, float]) -> Figure:
         axes.annotate(f"{value:.1f}", (value, place), (7, 0), textcoords="offset points", va="center", fontsize=8.5)
     axes.set_yticks(range(len(values)), list(map(label, populations)))
     axes.invert_yaxis()
-    axes.set(xlim=(0, 1.12 * max(*values, 1e-3)), xlabel="spikes in 100 neuron-steps")
+    axes.set(xlim=(0, 1.12 * max([*values, 1e-3])), xlabel="spikes in 100 neuron-steps")
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_color(FAINT)
     return figure

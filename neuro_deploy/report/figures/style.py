@@ -9,6 +9,7 @@ from typing import Any
 
 from matplotlib import style
 from matplotlib.figure import Figure
+from rich.cells import cell_len, set_cell_size
 
 STYLE = Path(__file__).with_name("report.mplstyle")
 
@@ -37,12 +38,12 @@ COMPONENTS = {
 
 
 NAME_MAX = 40
-"""Characters of a name beside an axis; there is room for no more."""
+"""Columns of a name beside an axis, of which some scripts have two a character; there is room for no more."""
 
 
-def label(name: str) -> str:
+def label(name: str, columns: int = NAME_MAX) -> str:
     """A name as it stands in a figure: cut where it is long, and never a formula, which it is with two dollar signs."""
-    short = name if len(name) <= NAME_MAX else name[: NAME_MAX - 3] + "..."
+    short = name if cell_len(name) <= columns else set_cell_size(name, columns - 3) + "..."
     return short.replace("$", r"\$")
 
 
