@@ -206,7 +206,7 @@ def edit(*keys: str | int, to: Any) -> Callable[[dict[str, Any]], None]:
         (edit("classes", 1, to=""), "classes.1 is '': string should have at least 1 character"),
         (edit("layers", 4, "populations", 0, "role", to="compute"), "one in the last layer must be the read-out"),
         (edit("layers", 1, "populations", 1, "source", to="s9"), "layer 1: s1~1 holds 4 neurons of s9, which has none"),
-        (edit("layers", 1, "populations", 0, "name", to="s0"), "layer 1: population s0 has source s1 and lag 0"),
+        (edit("layers", 1, "populations", 0, "name", to="s7"), "layer 1: population s7 has source s1 and lag 0"),
         (edit("layers", 1, "populations", 0, "lag", to=1), "a computing population is there once, is its own source"),
         (edit("layers", 1, "populations", 1, "name", to="s1"), "layer 1: two populations are called s1"),
         (edit("layers", 1, "populations", 1, "lag", to=10**18), "lag is 1000000000000000000: input should be less than"),
