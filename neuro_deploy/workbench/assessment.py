@@ -21,6 +21,7 @@ from neuro_deploy.training.data import Watch, load_data, unwatched
 from neuro_deploy.training.deploy import answers, describe, to_graph
 from neuro_deploy.training.evaluation import evaluate
 from neuro_deploy.training.models.dense_lmuformer import DenseLMUFormer, DenseStream
+from neuro_deploy.training.models.network import Network as SpikingNetwork
 from neuro_deploy.training.models.registry import parameters
 from neuro_deploy.workbench.samples import Source, from_file
 
@@ -80,10 +81,10 @@ def assess(checkpoint: Checkpoint, source: Source, watch: Watch = unwatched) -> 
         validation = evaluate(model, data.validation, encoder, quantised=True).accuracy
         samples = Samples(encode(data.test.samples, encoder), data.test.labels, data.test.samples, "the test split")
     real = _share(answers(model, samples.encoded, quantised=False), samples.labels)
-    spikes = checkpoint.config.model.baseline is None
+    spikes = isinstance(model, SpikingNetwork)
     test, totals = _deployed(checkpoint, samples) if spikes else (real, None)
     return Merit(
-        model=SPIKING if spikes else type(model).__name__,
+        model=(checkpoint.config.model.baseline or SPIKING) if spikes else type(model).__name__,
         parameters=parameters(model),
         validation=validation,
         test=test,

@@ -1,5 +1,7 @@
 """What a configuration trains: the Spiking LMUFormer, or a baseline in its place."""
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
@@ -9,9 +11,19 @@ from neuro_deploy.training.models.baselines import Gru, SeparableCnn, Transforme
 from neuro_deploy.training.models.dense_lmuformer import DenseLMUFormer
 from neuro_deploy.training.models.lmuformer import build
 
-BASELINES = {"lmuformer": DenseLMUFormer, "transformer": Transformer, "gru": Gru, "cnn": SeparableCnn}
-"""By the name in ``model.baseline``."""
+Builder = Callable[[Config, int, int], nn.Module]
+"""Makes a model for so many channels of a frame and so many classes."""
 
+SPIKING: dict[str | None, Builder] = {None: build}
+"""Models that are deployed, by the name in ``model.baseline``."""
+
+BASELINES: dict[str | None, Builder] = {
+    "lmuformer": DenseLMUFormer,
+    "transformer": Transformer,
+    "gru": Gru,
+    "cnn": SeparableCnn,
+}
+"""Models without spikes, by the name in ``model.baseline``."""
 
 LARGEST = 1 << 26
 """Numbers of a model, forty times those of the largest configuration here; its training keeps four or five times as many."""
@@ -50,9 +62,7 @@ def shapes(config: Config, inputs: int, classes: int) -> dict[str, tuple[int, ..
 
 
 def _build(config: Config, inputs: int, classes: int) -> nn.Module:
-    if config.model.baseline is None:
-        return build(config, inputs, classes)
-    return BASELINES[config.model.baseline](config, inputs, classes)
+    return {**SPIKING, **BASELINES}[config.model.baseline](config, inputs, classes)
 
 
 def parameters(model: nn.Module) -> int:
