@@ -1,6 +1,7 @@
 """The public interface: what its page says, how little it imports, and what it says of input that it cannot use."""
 
 import doctest
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,18 @@ def test_every_snippet_of_the_page_prints_what_it_says(tmp_path: Path, monkeypat
     assert result.attempted > 20
     for name in set(nd.__all__) - {"__version__"}:
         assert f"nd.{name}(" in text
+
+
+def test_the_snippet_of_the_readme_prints_what_it_says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (snippet,) = re.findall(r"^```python\n(import neuro_deploy as nd\n.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    exec(snippet, {})
+    verdict, share, _ = capsys.readouterr().out.splitlines()
+    assert f"# {verdict}\n" in snippet
+    assert float(share) > 0.8
 
 
 def test_importing_it_imports_nothing_else() -> None:
