@@ -5,7 +5,6 @@ finished samples; see :mod:`neuro_deploy.backends.job` for the files. It ends wi
 """
 
 import json
-import multiprocessing
 import os
 import resource
 import shutil
@@ -17,6 +16,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from itertools import accumulate
 from multiprocessing import shared_memory
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -219,9 +219,9 @@ _RUNNERS: dict[Way, type[_Stock] | type[_Fused]] = {"stock": _Stock, "fused": _F
 
 def run(job: Job) -> None:
     """Run all samples of a job, one after the other."""
+    _watch_processes(job.folder)
     network = hdf5.Network(net_config=str(job.net), input_message_bits=job.message_bits)
     runner = _RUNNERS[job.way](job, network)
-    _watch_processes(job.folder)
     voltages = np.zeros((job.samples, job.sizes[-1]), np.int64)
     start, begin = time.time(), time.perf_counter()
     with (job.folder / PROGRESS).open("ab", buffering=0) as progress:
@@ -272,25 +272,39 @@ def _allow_open_files() -> None:
 
 
 def _watch_processes(folder: Path) -> None:
-    """Report the first of Lava's processes that a signal ends: the others wait for it for ever."""
+    """Report the first of Lava's processes that a signal ends, from now on: the others wait for it for ever."""
     if not hasattr(os, "waitid"):  # macOS before Python 3.13
         return
-    pids = [child.pid for child in multiprocessing.active_children() if child.pid is not None]
+    started: list[BaseProcess] = []
+    start = BaseProcess.start
+
+    def noted(process: BaseProcess) -> None:
+        start(process)
+        started.append(process)
 
     def watch() -> None:
-        while pids:
-            for pid in tuple(pids):
-                try:
-                    end = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-                except ChildProcessError:  # Lava has waited for it
-                    pids.remove(pid)
-                    continue
-                if end is not None and end.si_code != os.CLD_EXITED:
-                    _report(folder, f"a process of Lava was ended by {_explained(end.si_status)}")
+        while True:
+            for process in tuple(started):
+                code = _exit_code(process)
+                if code is not None and code < 0:
+                    _report(folder, f"a process of Lava was ended by {_explained(-code)}")
                     return
             time.sleep(_POLL)
 
+    BaseProcess.start = noted  # type: ignore[assignment]
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _exit_code(process: BaseProcess) -> int | None:
+    """Of a process that has ended, minus the signal that ended it; leaves it to Lava to wait for it."""
+    assert process.pid is not None  # it was started
+    try:
+        end = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:  # Lava, or the start of the next process, has waited for it
+        return process.exitcode
+    if end is None:
+        return None
+    return end.si_status if end.si_code == os.CLD_EXITED else -end.si_status
 
 
 def _explained(number: int) -> str:

@@ -273,11 +273,6 @@ def test_a_checkpoint_that_is_a_pickle(project: Path, capsys: pytest.CaptureFixt
     assert "runs/tiny/best.npz: no such file: train first; runs/tiny/best.pt is of an older version" in capsys.readouterr().err
 
 
-def test_a_confidence_that_the_manifest_does_not_explain(refused: Refused) -> None:
-    change_manifest("readout", "logit", None)
-    refused(f"stream {MODEL} --samples 2", MODEL, "no readout.logit", "export again")
-
-
 def test_figures_that_cannot_be_written(refused: Refused) -> None:
     Path("runs/tiny/streaming.svg").mkdir()
     refused(f"stream {MODEL} --samples 2", "cannot write runs/tiny/streaming.svg", "choose another folder")
