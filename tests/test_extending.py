@@ -25,6 +25,7 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     "title",
     [

@@ -109,7 +109,9 @@ def logit_voltage(network: Network) -> int:
     """
     logit = network.manifest.readout.logit
     if logit is None:
-        raise ModelFileError(f"{network.name}: its manifest has no readout.logit, an older version wrote it: export again")
+        raise ModelFileError(
+            f"{network.name}: its manifest does not say what a confidence is (readout.logit): export it again, or lower it with a logit"
+        )
     return logit
 
 

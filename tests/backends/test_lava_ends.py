@@ -25,7 +25,11 @@ PATIENCE = 5.0
 STARTED = 240.0
 """Seconds that Lava may take to start on a busy machine."""
 
-pytestmark = [needs("lava"), pytest.mark.skipif(not SHM.is_dir(), reason="looks at /proc and /dev/shm")]
+pytestmark = [
+    needs("lava"),
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(not SHM.is_dir(), reason="looks at /proc and /dev/shm"),
+]
 
 
 @dataclass

@@ -9,11 +9,13 @@ import torch
 from archives import commands as words
 from archives import tone, wav
 from commands import inside, run
+from nets import tiny
 
+import neuro_deploy as nd
 from neuro_deploy.audio.front_end import first_sound
 from neuro_deploy.audio.recordings import covered_steps, file_frames
 from neuro_deploy.backends.integer import IntegerBackend
-from neuro_deploy.errors import InputError
+from neuro_deploy.errors import InputError, ModelFileError
 from neuro_deploy.files import sha256
 from neuro_deploy.ir.inputs import encode, fingerprint, inject
 from neuro_deploy.ir.manifest import FrontEndSpec
@@ -21,6 +23,7 @@ from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.semantics import run_chain
 from neuro_deploy.lowering import lower
 from neuro_deploy.netx import load_network, save_network
+from neuro_deploy.recognition.answers import rule
 from neuro_deploy.recognition.anytime import PARTS, Heard, hear, over_fractions, over_thresholds
 from neuro_deploy.report.figures.streaming import streaming as figure
 from neuro_deploy.training.checkpoint import Checkpoint
@@ -248,3 +251,8 @@ def test_clips_of_speech_commands_fit_its_samples() -> None:
     for index in range(0, len(clips), 50):
         assert np.array_equal(file_frames(clips[index].path, settings.front_end), data.test.samples[index])
     assert 0 < short < len(clips)
+
+
+def test_a_network_that_does_not_say_what_a_confidence_is() -> None:
+    with pytest.raises(ModelFileError, match=r"network: its manifest does not say what a confidence is \(readout.logit\)"):
+        rule(nd.lower(tiny(), 12), None, None)

@@ -31,6 +31,7 @@ average = 0.5
 """
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("kills", "epochs"),
     [pytest.param(3, 4, id="3"), pytest.param(50, 80, id="50", marks=[pytest.mark.endurance, pytest.mark.timeout(3600)])],
