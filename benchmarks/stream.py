@@ -1,4 +1,4 @@
-"""A stream of endless noise, recognised on one core: how much faster than it is heard, and whether memory stays as it is."""
+"""A stream of endless noise, recognised on one core: how much faster than real time, and whether memory stays as it is."""
 
 import os
 import resource
@@ -58,12 +58,12 @@ def measure(settings: Settings) -> Section:
         f"memory after {WARM_UP} s of it, MB": round(memory[0], 1),
         "memory that came on top, MB": round(max(memory) - memory[0], 1),
     }
-    values = {"as it is heard": [float(part)] * settings.repeats, "recognised": taken}
+    values = {"in real time": [float(part)] * settings.repeats, "recognised": taken}
     notes = [
         "On one core, front end included; a spread over the parts of one stream.",
         "Memory is that of the whole process, Python, Numba and the network included.",
     ]
-    return Section([Comparison(f"{part} s of endless noise", "s", "as it is heard", values)], facts=found, notes=notes)
+    return Section([Comparison(f"{part} s of endless noise", "s", "in real time", values)], facts=found, notes=notes)
 
 
 def _listen(network: Network, spec: FrontEndSpec, part: int, parts: int) -> tuple[list[float], list[float]]:

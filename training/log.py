@@ -25,7 +25,7 @@ class Epoch:
         loss: mean training loss.
         accuracy: on the (augmented) training samples.
         validation_accuracy: of the deployed integers on the validation split.
-        validation_loss: likewise, with the rate term: what the best epoch has least of.
+        validation_loss: loss of the deployed integers on the validation split, with the rate term: what the best epoch has least of.
         rates: spikes per neuron and step of each population, deployed integers, validation split.
         seconds: wall time.
     """

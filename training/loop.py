@@ -98,7 +98,7 @@ class Trainer:
 
     @property
     def epochs(self) -> int:
-        """Epochs of both phases."""
+        """Epochs of the two phases."""
         return self.settings.epochs + self.settings.quantised_epochs
 
     def run(self, progress: Progress) -> None:

@@ -63,7 +63,7 @@ class Result:
         seconds: wall time of all its epochs.
         epoch: the best, from 1.
         validation_accuracy: of the deployed integers.
-        validation_loss: likewise.
+        validation_loss: loss of the deployed integers, with the rate term.
         error: why the training ended before its last epoch; then the best epoch's numbers may be None.
     """
 

@@ -153,6 +153,9 @@ def _options(spec: FrontEndSpec) -> Any:
     frame.samp_freq, frame.frame_length_ms = spec.rate, 1000 * (spec.window + 0.25) / spec.rate
     frame.frame_shift_ms = 1000 * (spec.hop + 0.25) / spec.rate
     frame.preemph_coeff, frame.window_type = spec.preemphasis, "hanning"
-    frame.dither, frame.snip_edges = 0.0, True  # noise would make two runs differ; a window reads what it has heard, no more
+    frame.dither, frame.snip_edges = (
+        0.0,
+        True,
+    )  # noise would make two runs differ; a window reads the samples that have come, no more
     mel.num_bins, mel.low_freq, mel.high_freq = spec.bins, spec.low_hz, spec.high_hz
     return options

@@ -114,7 +114,7 @@ def spoken_digits(folder: Path, test_speaker: str | None = None) -> tuple[Clip, 
 
     Args:
         folder: of the data set.
-        test_speaker: who alone is tested, and not heard in training; the official split by takes if not given.
+        test_speaker: the only one in the test split, and absent from training; the official split by takes if not given.
 
     Raises:
         DatasetError: no such folder, no recordings, or no such speaker.

@@ -49,7 +49,7 @@ class Neuron(NamedTuple):
     Attributes:
         threshold: to be exceeded.
         keep_current: share of the current that stays after a step, ``1 - current_decay / 4096``.
-        keep_voltage: likewise.
+        keep_voltage: share of the voltage that stays after a step.
         bias: float64 [neurons, padded]; empty where there is none.
         rests: a neuron without current, voltage and input stays as it is.
     """

@@ -25,7 +25,7 @@ class Rows(NamedTuple):
         first_block: int64 [sources + 1], the blocks of source ``s`` are ``first_block[s]`` to ``first_block[s + 1]``.
         block_target: uint32 [blocks], first target of each.
         block_weight: [blocks * BLOCK].
-        first_single: int64 [sources + 1], likewise for the synapses outside blocks.
+        first_single: int64 [sources + 1], first synapse of each source outside blocks.
         single_target: uint32 [singles].
         single_weight: [singles].
     """

@@ -235,7 +235,7 @@ def _check(network: hdf5.Network, stepper: Stepper, record: Record | None, input
     if inputs is None:
         return
     if network.inp.in_connections:
-        raise InputError("inputs are given and the network's port inp is connected too: use one of both")
+        raise InputError("inputs are given and the network's port inp is connected too: use one of the two")
     if inputs.ndim != 2 or inputs.shape[1] != stepper.channels or inputs.dtype.kind not in "biu":
         raise InputError(
             f"inputs are {inputs.dtype} {list(inputs.shape)}, the network reads integers [steps, {stepper.channels}]"

@@ -13,7 +13,7 @@ from neuro_deploy.ir.network import Network
 from neuro_deploy.recognition.decisions import decide, scores
 
 NEVER = 2.0
-"""A threshold that no confidence reaches: everything is heard to its end."""
+"""A threshold that no confidence reaches: every sample is fed to its end."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def logit_voltage(network: Network) -> int:
 
 
 def front_end(network: Network, model: Path) -> FrontEndSpec:
-    """How the network hears.
+    """The front end that the network was trained with.
 
     Raises:
         ConfigError: it was not trained on recordings.

@@ -1,4 +1,4 @@
-"""How good a network's answers are before a sample has ended: by the share of it that was heard, and where it is sure enough."""
+"""How good a network's answers are before a sample has ended: by the share of it that was fed, and where it is sure enough."""
 
 import json
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ class Exit:
     """Answers at the first step at which the network was sure enough.
 
     Attributes:
-        threshold: the confidence asked for; None: every sample is heard to its end.
+        threshold: the confidence asked for; None: every sample is fed to its end.
         accuracy: share of right answers; None without labels.
         steps: mean steps until the answer.
         share: the same as a share of T.
@@ -64,7 +64,7 @@ class Exit:
 
 @dataclass(frozen=True)
 class Streaming:
-    """Accuracy of a deployed network while it hears.
+    """Accuracy of a deployed network before its samples end.
 
     Attributes:
         config: name of the network's configuration.

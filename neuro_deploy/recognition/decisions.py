@@ -76,7 +76,7 @@ def enough(confidence: ArrayLike, step: ArrayLike, first: ArrayLike, last: int, 
         step: 1 to T.
         first: step of the first frame with sound, see :func:`neuro_deploy.audio.front_end.first_sound`.
         last: T.
-        threshold: between 0 and 1; above 1 every sample is heard to its end.
+        threshold: between 0 and 1; above 1 every sample is fed to its end.
     """
     step = np.asarray(step)
     decided: NDArray[np.bool_] = (step >= np.asarray(first)) & ((np.asarray(confidence) >= threshold) | (step == last))
@@ -88,7 +88,7 @@ def decide(confidence: NDArray[np.float64], threshold: float, first: NDArray[np.
 
     Args:
         confidence: [samples, T, classes], see :func:`scores`.
-        threshold: between 0 and 1; above 1 every sample is heard to its end.
+        threshold: between 0 and 1; above 1 every sample is fed to its end.
         first: int64 [samples], step of the first frame with sound, 1 to T; 1 where the data are no recordings.
     """
     last = confidence.shape[1]

@@ -114,7 +114,7 @@ def verdict(comparison: Comparison) -> Text:
 
 
 def streaming_tables(result: Streaming) -> RenderableType:
-    """Accuracy by the share of each sample that was heard, and by the confidence at which it was ended."""
+    """Accuracy by the share of each sample that was fed, and by the confidence at which it was ended."""
     about = Text(f"{result.config}: {result.samples:,} samples of {result.steps} steps on {result.backend}")
     columns, names = [result.all_steps], ["heard\n%", "of all steps:\naccuracy %", "mean\nsteps"]
     if result.own_sound is not None:
@@ -152,9 +152,7 @@ def training_table(epochs: Sequence[Mapping[str, Any]]) -> Table:
     """The log of a training, at most a dozen of its epochs."""
     names = ("epoch", "weights", "loss", "training\naccuracy %", "validation\naccuracy %", "firing\n%", "seconds")
     table = plain_table("training", names, left=("weights",))
-    table.caption = (
-        "Validation: with the deployed integers. Firing: spikes in 100 neuron-steps, mean of the populations, likewise."
-    )
+    table.caption = "Validation: with the deployed integers. Firing: spikes in 100 neuron-steps, mean of the populations."
     every = max(1, len(epochs) // 11)
     for epoch in [e for e in epochs if e["epoch"] % every == 0 or e is epochs[-1]]:
         firing = epoch["rates"].values()

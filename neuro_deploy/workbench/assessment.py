@@ -43,7 +43,7 @@ class Merit:
         unquantised: the same with real-valued weights; None of a baseline, which has no others.
         rate: spikes per neuron and step, averaged over the populations; None of a baseline.
         synops: synaptic operations of a sample that end at the model's neurons; None of a baseline.
-        relay_synops: those of a sample that end at taps, relays and bias neurons; likewise.
+        relay_synops: operations of a sample that end at taps, relays and bias neurons; None of a baseline.
         macs: multiply-accumulates of a sample; None of a spiking model.
     """
 

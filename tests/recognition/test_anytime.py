@@ -231,7 +231,7 @@ def test_the_figure_has_both_curves_and_names_every_confidence() -> None:
     assert set(curves["chance"][1]) == {25}
     assert list(right.lines[0].get_xdata()) == [2, 4, 4.1, 9.9, 10]
     assert [text.get_text() for text in right.texts] == ["0.5", "0.7 to 0.9", "0.99 to the end"]
-    assert right.get_xlabel() == "mean steps heard, of 10"
+    assert right.get_xlabel() == "mean steps until the exit, of 10"
     left, right = figure([(1.0, 0.75)], None, [(0.5, 10.0, 0.9), (None, 10.0, 0.9)], 10, 4).axes
     assert [str(line.get_label()) for line in left.lines] == ["of all steps", "chance"]
     assert [text.get_text() for text in right.texts] == ["0.5 to the end"]

@@ -10,14 +10,14 @@ class SpokenDigitsData(RecordedData):
     """The Free Spoken Digit Dataset.
 
     Attributes:
-        test_speaker: who alone is tested, and not heard in training; the official split if not given.
+        test_speaker: the only one in the test split, and absent from training; the official split if not given.
     """
 
     name: Literal["spoken_digits"]
     test_speaker: str | None = None
 
     def collection(self) -> Collection:
-        """Ten digits; the official test split, or one speaker who is not heard in training."""
+        """Ten digits; the official test split, or one speaker who is absent from training."""
         from neuro_deploy.datasets.store import data_root, require
 
         folder = require("free_spoken_digits", data_root())

@@ -1,4 +1,4 @@
-"""SLAYER's CUBA neuron without synaptic current memory, on an affinely scaled input, as two loops over time, there and back.
+"""SLAYER's CUBA neuron without synaptic current memory, on an affinely scaled input, as two loops over time, forward and backward.
 
 SLAYER runs on a CPU as a Python loop over time, twice (current and voltage), and passes over the whole tensor five more times for the
 spikes and their gradient. Here a neuron's whole sequence stays in the processor's first cache, forward and backward.

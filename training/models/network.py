@@ -208,7 +208,7 @@ class Output:
 
 
 class Network(nn.Module):
-    """Maps, populations in the order of the data's way, and a read-out.
+    """Maps, populations in the order of the data flow, and a read-out.
 
     Args:
         channels: of the encoded input.

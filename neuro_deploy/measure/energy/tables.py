@@ -34,7 +34,7 @@ class Energies(_Strict):
         synop: a synaptic operation.
         packet: an event on its way to one core.
         hop_x: a packet from one tile to its neighbour in the east or west.
-        hop_y: likewise in the north or south.
+        hop_y: a packet to the next tile in the north or south.
     """
 
     access: Cost

@@ -16,7 +16,7 @@ _LEAST = 0.55
 
 
 def raster(frames: ArrayLike, populations: Sequence[Events]) -> Figure:
-    """Every spike of one sample, the input on top, then the populations in the order of the data's way.
+    """Every spike of one sample, the input on top, then the populations in the order of the data flow.
 
     The marks are drawn as pixels: as lines they would make a megabyte.
 

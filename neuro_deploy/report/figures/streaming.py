@@ -1,4 +1,4 @@
-"""Figure of the answers before a sample's end: by the share of it that was heard, and at a confidence."""
+"""Figure of the answers before a sample's end: by the share of it that was fed, and at a confidence."""
 
 from collections.abc import Sequence
 
@@ -8,17 +8,17 @@ from matplotlib.figure import Figure
 from neuro_deploy.report.figures.style import ACCENT, DARK, MIDDLE, WIDTH
 
 Points = Sequence[tuple[float, float]]
-"""Share of a sample that was heard, and accuracy; both 0 to 1."""
+"""Share of a sample that was fed, and accuracy; both 0 to 1."""
 
 Exit = tuple[float | None, float, float]
-"""Confidence, mean steps, and accuracy, 0 to 1; None is no confidence: every sample is heard to its end."""
+"""Confidence, mean steps, and accuracy, 0 to 1; None is no confidence: every sample is fed to its end."""
 
 CLOSE = 0.1, 0.06
 """Shares of the axes within which points have one label together."""
 
 
 def streaming(all_steps: Points, own_sound: Points | None, exits: Sequence[Exit], steps: int, classes: int) -> Figure:
-    """Accuracy against the share of a sample that was heard, and against the mean steps of early answers.
+    """Accuracy against the share of a sample that was fed, and against the mean steps of early exits.
 
     Args:
         all_steps: fractions of all steps.
@@ -40,7 +40,7 @@ def _fractions(axes: Axes, all_steps: Points, own_sound: Points | None, classes:
     if own_sound is not None:
         axes.plot(*_percent(own_sound), color=ACCENT, linewidth=1.6, linestyle=(0, (4, 1.6)), label="of the recording alone")
     axes.axhline(100 / classes, color=MIDDLE, linewidth=1, linestyle=":", label="chance")
-    axes.set(title="Heard in part", xlim=(0, 100), ylim=(0, 101), xlabel="heard of each sample, %", ylabel="accuracy, %")
+    axes.set(title="A part of each sample", xlim=(0, 100), ylim=(0, 101), xlabel="part of each sample, %", ylabel="accuracy, %")
     axes.legend(loc="best")
     axes.grid(axis="y")
 
@@ -56,7 +56,7 @@ def _exits(axes: Axes, exits: Sequence[Exit], steps: int) -> None:
     axes.annotate(
         _name(exits, groups[-1]), (x[-1], y[-1]), (4, 4), textcoords="offset points", fontsize=8, ha="right", va="bottom"
     )
-    axes.set(title="Ended at a confidence", xlabel=f"mean steps heard, of {steps}", ylabel="accuracy, %")
+    axes.set(title="Early exit at a confidence", xlabel=f"mean steps until the exit, of {steps}", ylabel="accuracy, %")
     axes.margins(x=0.06, y=0.15)
     axes.grid(axis="y")
 
