@@ -163,9 +163,9 @@ def _in_a_name(value: object) -> str:
 
 
 def _is_plain(value: object) -> bool:
-    """Whether no other value of the same setting is written like this one in a name."""
+    """Whether no other value of the setting has this name, where small letters and capitals are one, too."""
     parts = value if isinstance(value, tuple) else (value,)
-    return all(not isinstance(part, str) or re.fullmatch(r"[A-Za-z0-9_.]+", part) for part in parts)
+    return all(not isinstance(part, str) or re.fullmatch(r"[a-z_][a-z0-9_.]*", part) for part in parts)
 
 
 def run(found: Sequence[Combination], jobs: int) -> Iterator[Result]:

@@ -89,7 +89,7 @@ def speech_commands(folder: Path, words: Sequence[str] = ()) -> tuple[Clip, ...]
     lost = sorted(name for name in unused if name.split("/")[0].casefold() in alike)
     if lost:
         raise DatasetError(
-            f"{folder}: {lost[0]} is in the lists and not in the folder ({len(lost)} such): mend the lists, or fetch it again"
+            f"{folder}: {lost[0]} is in the lists and not in the folder ({len(lost)} such): correct the lists, or fetch it again"
         )
     if not clips:
         raise DatasetError(f"{folder}: no words: a folder for each word with its {SUFFIX} files is needed")
@@ -177,7 +177,7 @@ def _lists(folder: Path, words: Mapping[str, Path]) -> dict[str, Split] | None:
     for path, names in ((folder / VALIDATION_LIST, validation), (folder / TESTING_LIST, test)):
         if names and not any(name.split("/")[0] in words for name in names):
             raise DatasetError(
-                f"{path}: none of its {len(names):,} clips is of a word of the folder, as {names[0]}: mend the list"
+                f"{path}: none of its {len(names):,} clips is of a word of the folder, as {names[0]}: correct the list"
             )
     listed: dict[str, Split] = dict.fromkeys(validation or (), "validation")
     twice = [name for name in test or () if name in listed]
@@ -211,7 +211,7 @@ def _entry(path: Path, number: int, line: str) -> str:
     name = composed(line.strip()).replace("\\", "/")
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if name.startswith("/") or len(parts) != 2 or ".." in parts or Path(parts[1]).suffix.lower() != SUFFIX:
-        raise DatasetError(f"{path}, line {number}: {name!r}: not a clip as WORD/FILE{SUFFIX}: mend the list")
+        raise DatasetError(f"{path}, line {number}: {name!r}: not a clip as WORD/FILE{SUFFIX}: correct the list")
     return "/".join(parts)
 
 

@@ -133,3 +133,13 @@ cli.main()
         "requests",
     }
     assert not names & heavy
+
+
+def test_a_folder_of_the_users_that_is_called_training(tmp_path: Path) -> None:
+    (tmp_path / "training").mkdir()
+    (tmp_path / "training" / "__init__.py").touch()
+    (tmp_path / "training" / "config.py").write_text("raise SystemExit('not ours')")
+    ended = started("train", "nothing", folder=tmp_path)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("error: config nothing: ")
+    assert ended.stderr.count("\n") == 1

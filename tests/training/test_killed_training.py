@@ -51,7 +51,8 @@ def test_killed_trainings_end_as_one_that_was_left_alone(kills: int, epochs: int
         128 + signal.SIGTERM,
         128 + signal.SIGINT,
         -signal.SIGTERM,
-    }  # the last: before it is watched
+        -signal.SIGINT,
+    }  # the last two: before they are watched
     assert set(codes["random"]) <= possible, shown["random"]
     assert codes["writes"] == [-signal.SIGKILL] * (len(codes["writes"]) - 1) + [0], shown["writes"]
     assert all(code[-1] == 0 for code in codes.values())
