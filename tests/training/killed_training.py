@@ -25,7 +25,7 @@ from neuro_deploy import cli
 from neuro_deploy.training import loop, progress  # noqa: F401  (what a training imports)
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-LIMIT = 120.0
+LIMIT = 900.0
 """Seconds after which a training hangs."""
 
 FILES = ("last.npz", "best.npz", "training.jsonl")
