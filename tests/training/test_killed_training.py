@@ -34,7 +34,7 @@ average = 0.5
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("kills", "epochs"),
-    [pytest.param(3, 4, id="3"), pytest.param(50, 40, id="50", marks=[pytest.mark.endurance, pytest.mark.timeout(3600)])],
+    [pytest.param(3, 6, id="3"), pytest.param(50, 40, id="50", marks=[pytest.mark.endurance, pytest.mark.timeout(3600)])],
 )
 def test_killed_trainings_end_as_one_that_was_left_alone(kills: int, epochs: int, tmp_path: Path) -> None:
     config = tmp_path / "tiny.toml"
