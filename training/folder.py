@@ -39,8 +39,8 @@ def occupied(folder: Path, wait: bool = False) -> Iterator[None]:
         OutputError: the folder cannot be written.
     """
     path = folder / LOCK
+    new = not folder.exists()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         lock = _locked(path, wait)
     except BlockingIOError as error:
         raise FolderInUseError(
@@ -57,6 +57,9 @@ def occupied(folder: Path, wait: bool = False) -> Iterator[None]:
         with suppress(OSError):
             path.unlink()  # before the lock is lifted: who waits for it sees that this file is no longer the lock
         os.close(lock)
+        if new:
+            with suppress(OSError):  # a training that was refused leaves no folder
+                folder.rmdir()
 
 
 def is_new(folder: Path) -> bool:
@@ -67,6 +70,7 @@ def is_new(folder: Path) -> bool:
 def _locked(path: Path, wait: bool) -> int:
     """An open and locked file that is still the one at its path."""
     while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
         lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             _lock(lock, wait)

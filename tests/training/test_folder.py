@@ -48,7 +48,7 @@ def test_a_second_training_is_refused_until_the_first_has_died(other: "subproces
     other.wait()
     with occupied(folder):
         assert (folder / LOCK).read_text().startswith(f"process {os.getpid()} on ")
-    assert list(folder.iterdir()) == []
+    assert not folder.exists() or list(folder.iterdir()) == []
 
 
 def test_train_says_who_trains_there(
@@ -91,6 +91,12 @@ def test_what_a_killed_training_left_half_written_is_removed(tmp_path: Path) -> 
     (tmp_path / "last.npz").write_bytes(b"whole")
     with occupied(tmp_path):
         assert {path.name for path in tmp_path.iterdir()} == {"last.npz", LOCK}
+
+
+def test_a_training_that_is_refused_leaves_no_folder(tmp_path: Path) -> None:
+    with occupied(tmp_path / "new"):
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
