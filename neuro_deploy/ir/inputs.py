@@ -44,6 +44,14 @@ class Samples:
         labels = None if self.labels is None else self.labels[:number]
         return replace(self, encoded=self.encoded[:number], labels=labels, values=self.values[:number])
 
+    def accuracy(self, answers: NDArray[np.int64]) -> float | None:
+        """Share of right answers; None without labels.
+
+        Args:
+            answers: int64 [samples], classes.
+        """
+        return None if self.labels is None else float((answers == self.labels).mean())
+
     @property
     def sha256(self) -> str:
         """What tells them from other samples, whatever the encoder; see :func:`fingerprint`."""

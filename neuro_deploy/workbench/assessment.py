@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
@@ -80,7 +79,7 @@ def assess(checkpoint: Checkpoint, source: Source, watch: Watch = unwatched) -> 
         data = load_data(checkpoint.config.data, watch)
         validation = evaluate(model, data.validation, encoder, quantised=True).accuracy
         samples = Samples(encode(data.test.samples, encoder), data.test.labels, data.test.samples, "the test split")
-    real = _share(answers(model, samples.encoded, quantised=False), samples.labels)
+    real = samples.accuracy(answers(model, samples.encoded, quantised=False))
     spikes = isinstance(model, SpikingNetwork)
     test, totals = _deployed(checkpoint, samples) if spikes else (real, None)
     return Merit(
@@ -121,12 +120,7 @@ def _deployed(checkpoint: Checkpoint, samples: Samples) -> tuple[float | None, T
     network = Network.of(lower(to_graph(checkpoint)), describe(checkpoint))
     rules.check(network.chain, message_bits=network.manifest.input.message_bits, steps=checkpoint.steps)
     trace = FastBackend().run(network, samples.encoded)
-    return _share(trace.readout.argmax(axis=1), samples.labels), count(trace, network.chain).totals
-
-
-def _share(answers: NDArray[np.int64], labels: NDArray[np.int64] | None) -> float | None:
-    """Of right answers; None without labels."""
-    return None if labels is None else float((answers == labels).mean())
+    return samples.accuracy(trace.readout.argmax(axis=1)), count(trace, network.chain).totals
 
 
 def _each(events: int | None, totals: Totals) -> float:

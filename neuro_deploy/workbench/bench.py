@@ -91,7 +91,7 @@ class Workbench:
         from neuro_deploy.training.deploy import answers
 
         model = read(require_checkpoint(self.network)).network()
-        return float((answers(model, samples.encoded, quantised=False) == samples.labels).mean())
+        return samples.accuracy(answers(model, samples.encoded, quantised=False))
 
     def time(self, name: str) -> "tuple[HostRun, ...]":
         """The models in torch, with and without spikes, timed on a device of this machine.
