@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from needs import needs
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
@@ -25,14 +26,17 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def marks(text: str) -> list[pytest.MarkDecorator]:
+    """A section that trains or checks every executor is slow; one that trains or exports needs the packages of training."""
+    slow = "check netx_models" in text or "train" in text
+    trained = "train" in text or "neuro-deploy export" in text
+    return [pytest.mark.slow] * slow + [needs("torch")] * trained
+
+
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     "title",
-    [
-        pytest.param(title, marks=[pytest.mark.slow] if "check netx_models" in text or "train" in text else [])
-        for title, text in SECTIONS.items()
-        if BLOCK.search(text)
-    ],
+    [pytest.param(title, marks=marks(text)) for title, text in SECTIONS.items() if BLOCK.search(text)],
 )
 def test_every_example_works(title: str, copy: Path) -> None:
     for language, text in BLOCK.findall(SECTIONS[title]):

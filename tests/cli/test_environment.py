@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from needs import needs
 
 ROOT = Path(__file__).parents[2]
 NET = ROOT / "netx_models" / "digits.net"
@@ -135,6 +136,7 @@ cli.main()
     assert not names & heavy
 
 
+@needs("torch")
 def test_a_folder_of_the_users_that_is_called_training(tmp_path: Path) -> None:
     (tmp_path / "training").mkdir()
     (tmp_path / "training" / "__init__.py").touch()
