@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from neuro_deploy.cli import BROKEN_PIPE
+from neuro_deploy.cli.signals import BROKEN_PIPE
 from neuro_deploy.errors import ConfigError
 from neuro_deploy.files import expanded
 
@@ -31,23 +31,6 @@ console = _Console(width=None if sys.stdout.isatty() else 120, markup=False, emo
 
 RUNS = Path("runs")
 MODELS = Path("netx_models")
-
-
-def complain(message: str) -> None:
-    """Say on standard error, in one line, what is wrong."""
-    _say("error", message)
-
-
-def note(message: str) -> None:
-    """Say on standard error, in one line, what the answer leaves out."""
-    _say("note", message)
-
-
-def _say(kind: str, message: str) -> None:
-    """Print one line that tells the terminal nothing else: a message quotes names and values out of files of others."""
-    line = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in " ".join(message.splitlines()))
-    with suppress(OSError):  # nobody can be told that nothing can be said
-        print(f"{kind}: {line}", file=sys.stderr)
 
 
 def user_path(text: str | Path) -> Path:

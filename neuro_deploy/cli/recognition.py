@@ -11,7 +11,8 @@ import typer
 
 from neuro_deploy import extras
 from neuro_deploy.audio import HIGHEST_RATE, LOWEST_RATE
-from neuro_deploy.cli.common import ModelPath, complain, console, note, user_path
+from neuro_deploy.cli.common import ModelPath, console, user_path
+from neuro_deploy.cli.messages import complain, note
 from neuro_deploy.errors import ConfigError, InputError
 from neuro_deploy.recognition import STREAM
 from neuro_deploy.workbench.bench import load_model

@@ -8,7 +8,8 @@ import typer
 
 from neuro_deploy.backends import BACKENDS, find
 from neuro_deploy.backends.host import HOSTS
-from neuro_deploy.cli.common import RUNS, Cluster, DataFile, Encoded, Jobs, ModelPath, console, note, user_path
+from neuro_deploy.cli.common import RUNS, Cluster, DataFile, Encoded, Jobs, ModelPath, console, user_path
+from neuro_deploy.cli.messages import note
 from neuro_deploy.errors import ConfigError
 from neuro_deploy.workbench.bench import Workbench
 from neuro_deploy.workbench.samples import Source

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from neuro_deploy.cli.common import RUNS, Cluster, ConfigName, Jobs, console
-from neuro_deploy.cli.signals import INTERRUPTED, require_no_signal
+from neuro_deploy.cli.signals import Stopped, require_no_signal
 from neuro_deploy.errors import ConfigError
 from neuro_deploy.workbench.progress import watch_frames
 
@@ -64,8 +64,8 @@ def train(
         except KeyboardInterrupt:
             again = f"neuro-deploy train {shlex.quote(config)} --resume" + ("" if seed is None else f" --seed {seed}")
             go_on = f"go on with: {again}" if trainer.saved else "nothing is saved"
-            console.print(f"stopped after epoch {trainer.saved} of {trainer.epochs}; {go_on}")
-            raise typer.Exit(INTERRUPTED) from None
+            said = "" if rank() > 0 else f"stopped after epoch {trainer.saved} of {trainer.epochs}; {go_on}"
+            raise Stopped(said) from None
         best = min(trainer.history, key=lambda epoch: epoch.validation_loss)
         console.print(
             f"{folder / 'best.npz'}: epoch {best.epoch} of {trainer.epochs}, "
@@ -107,8 +107,7 @@ def sweep(
                 results.append(result)
                 console.print(f"{len(results)}/{len(found)} {Path(result.folder).name}", style="dim", soft_wrap=True)
     except KeyboardInterrupt:
-        console.print(f"stopped after {len(results)} of {len(found)}; the same command goes on")
-        raise typer.Exit(INTERRUPTED) from None
+        raise Stopped(f"stopped after {len(results)} of {len(found)}; the same command goes on") from None
     results = sweeps.ranked(results)
     path = RUNS / f"{base.name}-sweep.json"
     sweeps.save(base.name, results, path)

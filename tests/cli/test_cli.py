@@ -291,8 +291,8 @@ def test_an_interrupted_training_says_how_to_go_on(
     monkeypatch.setattr(Trainer, "_epoch", interrupted)
     assert run("train", "tiny.toml", "--seed", 3) == 130
     shown, errors = capsys.readouterr()
-    assert "stopped after epoch 1 of 2; go on with: neuro-deploy train tiny.toml --resume --seed 3" in shown
-    assert errors == ""
+    assert "epoch   1/2" in shown
+    assert errors == "note: stopped after epoch 1 of 2; go on with: neuro-deploy train tiny.toml --resume --seed 3\n"
     monkeypatch.undo()
     monkeypatch.chdir(project)
     assert run("train", "tiny.toml", "--resume", "--seed", 3) == 0
@@ -325,7 +325,7 @@ def test_ctrl_c_ends_lava_and_leaves_nothing(
     assert run("simulate", MODEL, "--backend", "lava", "--samples", 300) == 130
     thread.join()
     assert len(seen) > 2, "Lava has a process for each of its parts"
-    assert capsys.readouterr() == ("", "")
+    assert capsys.readouterr() == ("", "note: stopped by SIGINT\n")
     assert workers(temporary) == []
     assert list(temporary.iterdir()) == []
 
