@@ -64,7 +64,7 @@ def require_no_signal() -> None:
 
 def _stop(message: str | None) -> None:
     """Say what a command left when it was stopped, and exit."""
-    exec("")  # noqa: S102  forgets an interrupt inside of another exec, for which Python would end by SIGINT, whatever the exit code
+    exec("")  # or Python ends itself by SIGINT, whatever the exit code, if the interrupt came in text that was executed
     number = _signals[0] if _signals else signal.SIGINT
     if message != "":
         note(message or f"stopped by {number.name}")

@@ -127,15 +127,16 @@ def test_an_interrupt_that_a_destructor_loses_comes_again() -> None:
     assert code_of(command) == 143
 
 
-def test_an_interrupt_in_text_that_is_executed() -> None:
+def test_an_interrupt_in_text_that_is_executed(tmp_path: Path) -> None:
     """As in the import of a module with named tuples; Python then ends by SIGINT by itself."""
-    code = """
+    (tmp_path / "stopped.py").write_text("""
 import os, signal
 from neuro_deploy.cli.signals import ended_by_signals
 with ended_by_signals():
     exec("os.kill(os.getpid(), signal.SIGTERM)\\nimport time\\ntime.sleep(20)")
-"""
-    ended = subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(ROOT)}, timeout=60)
+""")
+    path = {"PYTHONPATH": os.pathsep.join((str(ROOT), str(tmp_path)))}
+    ended = subprocess.run([sys.executable, "-m", "stopped"], env=os.environ | path, timeout=60)
     assert ended.returncode == 143
 
 
