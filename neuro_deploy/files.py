@@ -54,8 +54,9 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
         temporary.replace(path)
         temporary = None
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise OutputError(f"cannot write {path}: {reason}; {remedy_for_writing(error, 'choose another folder')}") from error
+        raise OutputError(
+            f"cannot write {path}: {reason(error)}; {remedy_for_writing(error, 'choose another folder')}"
+        ) from error
     finally:
         if temporary is not None:
             with suppress(OSError):
@@ -185,6 +186,24 @@ def read_limited(path: Path, limit: int) -> bytes:
     return content
 
 
+_ANSWERLESS = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENODEV, errno.ENXIO)
+_LOCKED = (errno.EAGAIN, errno.ENOLCK, errno.EDEADLK, errno.EBUSY, errno.ETXTBSY)
+
+_ANYWAY = {
+    errno.ELOOP: "its links lead in a circle: make them again",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EMFILE: "end other programs, or allow more open files with ulimit -n",
+    errno.ENFILE: "end other programs, or allow more open files with ulimit -n",
+    errno.ENOMEM: "end other programs, or allow more memory with ulimit -v",
+}
+"""What to do about an ``errno``, whether a file is read or written."""
+
+
+def reason(error: OSError) -> str:
+    """What went wrong, without the path."""
+    return error.strerror or str(error)
+
+
 def remedy(error: OSError, otherwise: str) -> str:
     """What to do about a file that cannot be read, by its ``errno``: such an error says nothing of what the file holds.
 
@@ -194,11 +213,13 @@ def remedy(error: OSError, otherwise: str) -> str:
     """
     if error.errno in (errno.EACCES, errno.EPERM):
         return "ask its owner for permission to read it, or copy it"
-    if error.errno in (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENODEV):
+    if error.errno in _ANSWERLESS:
         return "the disk or the network does not answer: try again, or copy the file to another disk"
-    if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
-        return "end other programs, or allow more with ulimit"
-    return otherwise
+    if error.errno in _LOCKED:
+        return "another program holds it, or its file system has no locks: try again, or copy it to another disk"
+    if error.errno == errno.ENOTDIR:
+        return "a part of its path is no folder: correct the path"
+    return _ANYWAY.get(error.errno or 0, otherwise)
 
 
 def remedy_for_writing(error: OSError, elsewhere: str) -> str:
@@ -212,13 +233,21 @@ def remedy_for_writing(error: OSError, elsewhere: str) -> str:
         return f"make room, or {elsewhere}"
     if error.errno == errno.EFBIG:
         return f"allow larger files with ulimit -f, or {elsewhere}"
-    if error.errno == errno.ENAMETOOLONG:
-        return "choose a shorter name"
-    if error.errno in (errno.EMFILE, errno.ENFILE):
-        return "end other programs, or allow more open files with ulimit -n"
-    if error.errno in (errno.EAGAIN, errno.ENOMEM):
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"ask the owner of the folder for permission to write there, or {elsewhere}"
+    if error.errno == errno.EROFS:
+        return f"its disk is for reading only: {elsewhere}"
+    if error.errno in _ANSWERLESS:
+        return f"the disk or the network does not answer: try again, or {elsewhere}"
+    if error.errno == errno.EAGAIN:  # what a new process that there cannot be any more raises
         return "end other programs, or allow more processes with ulimit -u"
-    return elsewhere
+    if error.errno in _LOCKED:
+        return f"another program holds it, or its file system has no locks: try again, or {elsewhere}"
+    if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        return f"a file is where a folder must be: move it away, or {elsewhere}"
+    if error.errno == errno.EISDIR:
+        return f"a folder is where the file must be: move it away, or {elsewhere}"
+    return _ANYWAY.get(error.errno or 0, elsewhere)
 
 
 def sha256(path: Path) -> str:

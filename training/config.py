@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from neuro_deploy.errors import ConfigError
-from neuro_deploy.files import expanded, parse_toml, read_text
+from neuro_deploy.files import expanded, parse_toml, read_text, reason, remedy
 from neuro_deploy.ir.manifest import LARGEST, Encoder, FrontEndSpec
 from neuro_deploy.training.data.settings import Place
 from neuro_deploy.training.data_settings import DataSettings, RecordedData, Strict
@@ -195,12 +195,12 @@ def load(name: str) -> Config:
     path = expanded(name) if name.endswith(".toml") else CONFIGS / f"{name}.toml"
     try:
         text = read_text(path)
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"config {name}: {path} is not a text file: give the path of a .toml file") from error
+    except OSError as error:
         known = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.toml")))
-        reason = getattr(error, "strerror", None) or "not a text file"
-        raise ConfigError(
-            f"config {name}: cannot read {path} ({reason}); known configs: {known}, or give the path of a .toml file"
-        ) from error
+        advice = remedy(error, f"known configs: {known}, or give the path of a .toml file")
+        raise ConfigError(f"config {name}: cannot read {path} ({reason(error)}); {advice}") from error
     try:
         values = parse_toml(text)
     except ValueError as error:

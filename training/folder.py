@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from neuro_deploy.errors import OutputError
+from neuro_deploy.files import reason, remedy_for_writing
 from neuro_deploy.training import log
 
 LAST, BEST = "last.npz", "best.npz"
@@ -47,7 +48,8 @@ def occupied(folder: Path, wait: bool = False) -> Iterator[None]:
             f"{folder}: {_holder(path)} trains there: wait until it ends, or train under another name (a copy of the .toml file)"
         ) from error
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}; train in a folder that can be written") from error
+        advice = remedy_for_writing(error, "train in another folder")
+        raise OutputError(f"cannot write {path}: {reason(error)}; {advice}") from error
     try:
         for name in (LAST, BEST, log.FILE):
             for unfinished in folder.glob(f".{name}.*"):

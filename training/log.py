@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from neuro_deploy.errors import ModelFileError
-from neuro_deploy.files import write_atomically
+from neuro_deploy.files import reason, remedy, write_atomically
 
 FILE = "training.jsonl"
 """Its name in the folder of a training."""
@@ -63,5 +63,9 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
         return []
     try:
         return [vars(_EPOCH.validate_json(line)) for line in path.read_bytes().splitlines()]
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise ModelFileError(
+            f"{path}: cannot be read ({reason(error)}): {remedy(error, 'train again, or remove it')}"
+        ) from error
+    except ValueError as error:
         raise ModelFileError(f"{path}: not a training's log, or damaged: train again, or remove it") from error

@@ -17,6 +17,7 @@ from neuro_deploy.audio import HIGHEST_RATE, LOWEST_RATE
 from neuro_deploy.audio.containers import unmeasured
 from neuro_deploy.audio.front_end import FrontEnd
 from neuro_deploy.errors import InputError
+from neuro_deploy.files import reason, remedy
 from neuro_deploy.ir.manifest import FrontEndSpec
 
 if TYPE_CHECKING:
@@ -76,12 +77,12 @@ def recording(path: Path) -> "Iterator[soundfile.SoundFile]":
                 )
             yield file
     except soundfile.LibsndfileError as error:
-        reason = error.error_string.strip().rstrip(".")
+        said = error.error_string.strip().rstrip(".")
         raise InputError(
-            f"{path}: not a recording, or damaged ({reason[:1].lower()}{reason[1:]}): give a wav or flac file"
+            f"{path}: not a recording, or damaged ({said[:1].lower()}{said[1:]}): give a wav or flac file"
         ) from error
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise InputError(f"{path}: cannot be read ({reason(error)}): {remedy(error, 'give a wav or flac file')}") from error
 
 
 class _Source:

@@ -1,12 +1,13 @@
 """Unpack an archive that is not to be trusted."""
 
+import errno
 import tarfile
 import zlib
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 
 from neuro_deploy.errors import DatasetError, OutputError
-from neuro_deploy.files import remedy_for_writing
+from neuro_deploy.files import reason, remedy, remedy_for_writing
 
 
 def unpack(archive: Path, folder: Path) -> None:
@@ -33,9 +34,10 @@ def unpack(archive: Path, folder: Path) -> None:
     except OSError as error:
         if error.errno is None:  # what gzip and bzip2 raise of damaged data
             raise DatasetError(f"{archive}: damaged ({error}): get it again") from error
-        raise OutputError(
-            f"cannot unpack {archive} into {folder}: {error.strerror}; {remedy_for_writing(error, 'choose another root')}"
-        ) from error
+        if str(error.filename) == str(archive) or error.errno in (errno.EIO, errno.EISDIR):
+            raise DatasetError(f"{archive}: cannot be read ({reason(error)}): {remedy(error, 'name an archive')}") from error
+        advice = remedy_for_writing(error, "choose another root")
+        raise OutputError(f"cannot unpack {archive} into {folder}: {reason(error)}; {advice}") from error
 
 
 def _plain(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from neuro_deploy import extras
 from neuro_deploy.errors import DatasetError, OutputError
-from neuro_deploy.files import remedy_for_writing
+from neuro_deploy.files import reason, remedy_for_writing
 
 if TYPE_CHECKING:
     import requests
@@ -86,9 +86,8 @@ def _write(part: Path, mode: str, block: bytes) -> None:
         with part.open(mode) as file:
             file.write(block)
     except OSError as error:
-        raise OutputError(
-            f"cannot write {part}: {error.strerror}; {remedy_for_writing(error, 'choose another data root')}"
-        ) from error
+        advice = remedy_for_writing(error, "choose another data root")
+        raise OutputError(f"cannot write {part}: {reason(error)}; {advice}") from error
 
 
 def _size(path: Path) -> int:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from neuro_deploy.errors import DatasetError
+from neuro_deploy.files import reason, remedy
 from neuro_deploy.ir.chain import one_line
 
 _log = logging.getLogger(__name__)
@@ -200,7 +201,7 @@ def _list(path: Path) -> list[str] | None:
         # A file's name may be no UTF-8 at all; it is then the same bytes in the list.
         text = path.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError as error:
-        raise DatasetError(f"{path}: cannot be read ({error.strerror}): mend it, or remove it") from error
+        raise DatasetError(f"{path}: cannot be read ({reason(error)}): {remedy(error, 'mend it, or remove it')}") from error
     # A list that was put together of several may have a byte order mark before any line.
     lines = enumerate(text.replace("\ufeff", "").split("\n"), start=1)
     return [_entry(path, number, line) for number, line in lines if line.strip()]
@@ -236,7 +237,8 @@ def _visible(folder: Path) -> list[tuple[Path, _Kind]]:
         with os.scandir(folder) as entries:
             return sorted((Path(entry), _kind(entry)) for entry in entries if not entry.name.startswith("."))
     except OSError as error:
-        raise DatasetError(f"{folder}: {error.strerror}; name a folder with recordings, or fetch the data set") from error
+        advice = remedy(error, "name a folder with recordings, or fetch the data set")
+        raise DatasetError(f"{folder}: {reason(error)}; {advice}") from error
 
 
 def _kind(entry: "os.DirEntry[str]") -> _Kind:

@@ -17,7 +17,7 @@ from neuro_deploy.datasets.archive import unpack
 from neuro_deploy.datasets.catalogue import Dataset, Download, find
 from neuro_deploy.datasets.download import Report, download
 from neuro_deploy.errors import ConfigError, DatasetError, OutputError
-from neuro_deploy.files import expanded, remedy_for_writing, sha256
+from neuro_deploy.files import expanded, reason, remedy, remedy_for_writing, sha256
 
 ROOT_VARIABLE = "NEURO_DEPLOY_DATA"
 
@@ -131,8 +131,11 @@ def verify(name: str, root: Path) -> int:
             _check_file(folder / file.name, file)
     if not (folder / CHECKSUMS).is_file():
         return 0
-    entries = [line.partition("  ") for line in (folder / CHECKSUMS).read_text(encoding="utf-8").splitlines()]
-    wrong = [path for digest, _, path in entries if not (folder / path).is_file() or sha256(folder / path) != digest]
+    with _reading(folder / CHECKSUMS):
+        listed = (folder / CHECKSUMS).read_text(encoding="utf-8", errors="surrogateescape")
+    entries = [line.partition("  ") for line in listed.splitlines()]
+    with _reading(folder):
+        wrong = [path for digest, _, path in entries if not (folder / path).is_file() or sha256(folder / path) != digest]
     if wrong:
         raise DatasetError(
             f"{name}: {folder / wrong[0]} is missing or has changed ({len(wrong)} such files): remove {folder} and fetch it again"
@@ -148,18 +151,30 @@ def _new_folder(target: Path) -> Iterator[Path]:
         new = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
         (new / "content").mkdir()
     except OSError as error:
-        raise OutputError(f"cannot write {target.parent}: {error.strerror}; choose another data root") from error
+        advice = remedy_for_writing(error, "choose another data root")
+        raise OutputError(f"cannot write {target.parent}: {reason(error)}; {advice}") from error
     try:
         yield new / "content"
     except OSError as error:
         if isinstance(error, OutputError):
             raise
-        raise OutputError(
-            f"cannot write {target}: {error.strerror}; {remedy_for_writing(error, 'choose another data root')}"
-        ) from error
+        advice = remedy_for_writing(error, "choose another data root")
+        raise OutputError(f"cannot write {target}: {reason(error)}; {advice}") from error
     finally:
         with suppress(OSError):
             shutil.rmtree(new)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Say of what is read in the data root, or for it, why it cannot be."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        place = error.filename or path
+        raise DatasetError(f"{place}: cannot be read ({reason(error)}): {remedy(error, 'fetch the data set again')}") from error
 
 
 def _given(name: str, file: Download, source: Path) -> Path:
@@ -186,6 +201,11 @@ def _downloaded(name: str, file: Download, target: Path, report: Report) -> Path
 
 def _check_file(path: Path, file: Download) -> None:
     """Refuse a file with another checksum."""
+    with _reading(path):
+        _check_content(path, file)
+
+
+def _check_content(path: Path, file: Download) -> None:
     if file.sha256 is not None:
         expected, found = file.sha256, sha256(path)
     elif file.content_sha256 is not None:
@@ -212,6 +232,8 @@ def _sha256_of_content(path: Path) -> str:
             while block := stream.read(1 << 20):
                 digest.update(block)
     except (OSError, EOFError, zlib.error) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk's, which says nothing of the content
         raise DatasetError(f"{path}: not gzip, or truncated ({error}): get it again") from error
     return digest.hexdigest()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from neuro_deploy.errors import ModelFileError
-from neuro_deploy.files import parse_json, read_text, write_all_atomically
+from neuro_deploy.files import parse_json, read_text, reason, remedy, write_all_atomically
 from neuro_deploy.report.model import FORMAT, FORMAT_VERSION, Report
 
 
@@ -40,7 +40,7 @@ def load(path: Path) -> Report:
     except FileNotFoundError as error:
         raise ModelFileError(f"{path}: no such file: neuro-deploy report CONFIG writes runs/CONFIG/report.json") from error
     except OSError as error:
-        raise ModelFileError(f"{path}: {error.strerror}: name a report.json") from error
+        raise ModelFileError(f"{path}: cannot be read ({reason(error)}): {remedy(error, 'name a report.json')}") from error
     except ValueError as error:
         raise ModelFileError(f"{path}: no JSON, or damaged: make the report again") from error
     if not isinstance(values, dict) or values.get("format") != FORMAT:

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from neuro_deploy.backends import Backend
 from neuro_deploy.errors import ModelFileError
-from neuro_deploy.files import parse_json, read_text, write_atomically
+from neuro_deploy.files import parse_json, read_text, reason, remedy, write_atomically
 from neuro_deploy.ir.inputs import Samples
 from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.trace import Trace
@@ -194,7 +194,9 @@ def load_result(path: Path) -> Simulation:
         return TypeAdapter(Simulation).validate_python(values)
     except FileNotFoundError as error:
         raise ModelFileError(f"{path}: no such file: simulate first") from error
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+    except OSError as error:
+        raise ModelFileError(f"{path}: cannot be read ({reason(error)}): {remedy(error, 'simulate again')}") from error
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
         if isinstance(error, ModelFileError):
             raise
         raise ModelFileError(f"{path}: not a simulation result, or damaged: simulate again") from error

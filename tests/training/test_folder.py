@@ -101,7 +101,10 @@ def test_a_training_that_is_refused_leaves_no_folder(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "runs").touch()
-    with pytest.raises(OutputError, match="train in a folder that can be written"), occupied(tmp_path / "runs" / "tiny"):
+    with (
+        pytest.raises(OutputError, match="a file is where a folder must be: move it away, or train in another folder"),
+        occupied(tmp_path / "runs" / "tiny"),
+    ):
         pass
 
 

@@ -1,8 +1,10 @@
 """Clips become arrays of frames, which are kept in the data root: they are computed once for each front end."""
 
+import errno
 import hashlib
 import json
 import logging
+import os
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ from neuro_deploy.audio.recordings import file_frames
 from neuro_deploy.datasets import layouts
 from neuro_deploy.datasets.layouts import Clip
 from neuro_deploy.errors import DatasetError, OutputError
-from neuro_deploy.files import write_atomically
+from neuro_deploy.files import reason, remedy, write_atomically
 from neuro_deploy.ir.manifest import LARGEST, STEPS_MAX, WIDTH_MAX, FrontEndSpec
 from neuro_deploy.training.data.common import Augment, Data, Split, Watch
 from neuro_deploy.training.data.settings import DataSet, Strict
@@ -200,6 +202,9 @@ def _state(path: Path) -> tuple[str, int, int, int]:
     try:
         real = path.resolve()
         found = real.stat()
-    except (OSError, RuntimeError) as error:  # links in a circle are a RuntimeError
-        raise DatasetError(f"{path}: cannot be read: {getattr(error, 'strerror', error)}: fetch the data set again") from error
+    except (OSError, RuntimeError) as error:
+        # Before Python 3.13, links in a circle are a RuntimeError.
+        known = error if isinstance(error, OSError) else OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        advice = remedy(known, "fetch the data set again")
+        raise DatasetError(f"{path}: cannot be read ({reason(known)}): {advice}") from error
     return str(real), found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -11,7 +11,7 @@ from typing import Annotated, Final, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from neuro_deploy.errors import ConfigError, problems
-from neuro_deploy.files import parse_toml, read_text
+from neuro_deploy.files import parse_toml, read_text, reason, remedy
 
 _FOLDER = resources.files("neuro_deploy.measure.energy") / "tables"
 
@@ -114,9 +114,11 @@ def load_table(name: str) -> Table:
     elif name.endswith(SUFFIX):
         try:
             text = read_text(Path(name))
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "not a text file"
-            raise ConfigError(f"cost table {name}: {reason}: give the path of a .toml file") from error
+        except OSError as error:
+            advice = remedy(error, "give the path of a .toml file")
+            raise ConfigError(f"cost table {name}: cannot be read ({reason(error)}): {advice}") from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"cost table {name}: not a text file: give the path of a .toml file") from error
     else:
         raise ConfigError(f"cost table {name!r} is unknown: use one of {', '.join(names())}, or the path of a .toml file")
     try:
