@@ -402,7 +402,7 @@ def test_a_failing_disk_is_no_damaged_recording(
     content = wav(noise(16_000))
     path = save(tmp_path, content)
     monkeypatch.setattr("neuro_deploy.audio.recordings._seekable", lambda stream, path: Failing(content))
-    with pytest.raises(InputError, match=r"a\.wav: cannot be read: Input/output error"):
+    with pytest.raises(InputError, match=r"a\.wav: cannot be read \(Input/output error\): the disk or the network"):
         read_clip(path, SPEC)
     assert capfd.readouterr().err == ""
 
