@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Any
 
 from neuro_deploy.cli.messages import note
@@ -87,21 +87,30 @@ def _handlers() -> Iterator[None]:
         if last - before >= _TOGETHER:
             raise KeyboardInterrupt
 
-    def unraisable(what: Any) -> None:
-        """A destructor or a callback cannot be ended: the interrupt that came in one is sent again."""
+    def lost(kind: type[BaseException]) -> bool:
+        """Whether code that cannot be ended has got the interrupt; it is then sent again."""
         nonlocal last
-        if _signals and issubclass(what.exc_type, KeyboardInterrupt):
-            last = -_TOGETHER
-            again = threading.Timer(_AGAIN, os.kill, (os.getpid(), _signals.pop()))
-            again.daemon = True
-            again.start()
-        else:
-            hook(what)
+        if not _signals or not issubclass(kind, KeyboardInterrupt):
+            return False
+        last = -_TOGETHER
+        again = threading.Timer(_AGAIN, os.kill, (os.getpid(), _signals.pop()))
+        again.daemon = True
+        again.start()
+        return True
+
+    def in_destructor(what: Any) -> None:
+        if not lost(what.exc_type):
+            hooks[0](what)
+
+    def in_compiled_code(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        if not lost(kind):
+            hooks[1](kind, error, traceback)
 
     taken = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.getsignal(number) for number in taken}
     ours = [number for number in taken if before[number] in (signal.SIG_DFL, signal.default_int_handler)]
-    hook, sys.unraisablehook = sys.unraisablehook, unraisable
+    hooks = sys.unraisablehook, sys.excepthook
+    sys.unraisablehook, sys.excepthook = in_destructor, in_compiled_code
     for number in ours:
         signal.signal(number, interrupt)
     try:
@@ -109,7 +118,7 @@ def _handlers() -> Iterator[None]:
     finally:
         for number in ours:
             signal.signal(number, before[number])
-        sys.unraisablehook = hook
+        sys.unraisablehook, sys.excepthook = hooks
         # Python's own handler would show where in its last steps it was.
         atexit.register(_end_at_once)
 

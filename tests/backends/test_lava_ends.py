@@ -25,6 +25,9 @@ PATIENCE = 5.0
 STARTED = 240.0
 """Seconds that Lava may take to start on a busy machine."""
 
+PARTS = 2
+"""Of Lava's processes, which then has started: a single one may be any other program that the worker is about to run."""
+
 pytestmark = [
     needs("lava"),
     pytest.mark.timeout(900),
@@ -109,7 +112,7 @@ def end(run: Run, how: str, moment: float) -> None:
         moment: seconds after the start of Lava's processes, or of the program if negative.
     """
     deadline = time.monotonic() + STARTED
-    while moment >= 0 and not run.parts() and run.program.poll() is None and time.monotonic() < deadline:
+    while moment >= 0 and len(run.parts()) < PARTS and run.program.poll() is None and time.monotonic() < deadline:
         run.look()
         time.sleep(0.02)
     until = time.monotonic() + abs(moment)

@@ -127,6 +127,19 @@ def test_an_interrupt_that_a_destructor_loses_comes_again() -> None:
     assert code_of(command) == 143
 
 
+def test_an_interrupt_that_compiled_code_prints_comes_again(capsys: pytest.CaptureFixture[str]) -> None:
+    def command() -> None:
+        try:
+            end(signal.SIGTERM)
+        except KeyboardInterrupt:
+            sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]  # as PyErr_Print does
+        time.sleep(20)
+        pytest.fail("went on")
+
+    assert code_of(command) == 143
+    assert capsys.readouterr() == ("", "note: stopped by SIGTERM\n")
+
+
 def test_an_interrupt_in_text_that_is_executed(tmp_path: Path) -> None:
     """As in the import of a module with named tuples; Python then ends by SIGINT by itself."""
     (tmp_path / "stopped.py").write_text("""
