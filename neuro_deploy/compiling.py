@@ -4,8 +4,10 @@ Importing this module imports Numba.
 """
 
 import os
-from collections.abc import Callable
-from contextlib import suppress
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +36,32 @@ def _wanted_threads() -> int | None:
 
 _wanted = _wanted_threads()
 
-import numba  # noqa: E402  it reads the variable when it is imported
-from numba.core import caching  # noqa: E402
+_SCIPY = "scipy.linalg.cython_blas"
+
+
+@contextmanager
+def _without_scipy() -> Iterator[None]:
+    """Import Numba without SciPy, which it only asks whether it is there; that takes 0.3 s, and no kernel here multiplies matrices.
+
+    Afterwards Numba's answer is what it would have been: it imports SciPy itself where a kernel of somebody needs it.
+    """
+    if "numba" in sys.modules or _SCIPY in sys.modules or find_spec("scipy") is None:
+        yield
+        return
+    sys.modules[_SCIPY] = None  # type: ignore[assignment]  # an import of it fails
+    try:
+        yield
+    finally:
+        del sys.modules[_SCIPY]
+    from numba.np import arraymath
+
+    arraymath._HAVE_BLAS = True
+
+
+with _without_scipy():
+    import numba  # it reads the variable when it is imported
+    from numba.core import caching
+    from numba.np import arraymath  # noqa: F401  asks for SciPy
 
 THREADS = _wanted or int(numba.config.NUMBA_NUM_THREADS)
 """As many as this process may use cores, or the environment variable ``NUMBA_NUM_THREADS``."""

@@ -120,3 +120,16 @@ def test_a_compiled_function_computes(tmp_path: Path, monkeypatch: pytest.Monkey
 
     assert total(np.arange(5)) == 10
     assert list(tmp_path.rglob("*.nbc"))
+
+
+def test_numba_is_imported_without_scipy_and_still_finds_it() -> None:
+    pytest.importorskip("scipy")
+    program = """
+import sys
+import neuro_deploy.compiling, numba, numpy as np
+print("scipy.linalg" in sys.modules)
+product = numba.njit(lambda a, b: np.dot(a, b))
+print(product(np.full((2, 2), 3.0), np.eye(2)).tolist(), "scipy.linalg" in sys.modules)
+"""
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert answer.stdout.splitlines() == ["False", "[[3.0, 3.0], [3.0, 3.0]] True"]

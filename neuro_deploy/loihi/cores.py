@@ -56,12 +56,14 @@ def place(chain: Chain) -> Placement:
     core, used = 0, _Used()
     layers = tuple(np.full(layer.size, -1, np.int64) for layer in chain.layers)
     for index in reversed(range(chain.latency)):
-        wired = synapses(chain.layers[index])
+        wired, targets = synapses(chain.layers[index]), _Targets(chain, layers, index)
+        count = wired.sum(axis=1).tolist()
         for neuron in reversed(range(len(wired))):
-            axons_out = _axons_out(chain, layers, index, neuron)
-            if used.neurons and not used.takes(index, wired[neuron], axons_out):
+            axons_out = targets.cores_of(neuron)
+            if not used.add(index, wired[neuron], count[neuron], axons_out):
                 core, used = core + 1, _Used()
-            used.add(index, wired[neuron], axons_out)
+                used.add(index, wired[neuron], count[neuron], axons_out)
+            targets.put(neuron, core)
             layers[index][neuron] = core
     layers = tuple(core - placed for placed in layers)
     return Placement(layers, _usage(chain, layers, core + 1))
@@ -138,35 +140,76 @@ class _Used:
     """What the core that is being filled holds."""
 
     def __init__(self) -> None:
-        self.neurons = self.synapses = self.axons_out = 0
-        self.sources: dict[int, NDArray[np.bool_]] = {}
+        self.neurons = self.synapses = self.axons_in = self.axons_out = 0
+        self._layer = -1
+        self._sources: NDArray[np.bool_] | None = None  # of this layer; those of the layers before it are counted in _others
+        self._others = 0
 
-    def takes(self, layer: int, wired: NDArray[np.bool_], axons_out: int) -> bool:
-        others = sum(int(sources.sum()) for index, sources in self.sources.items() if index != layer)
-        own = int((self.sources.get(layer, False) | wired).sum())
-        return (
+    def add(self, layer: int, wired: NDArray[np.bool_], synapses: int, axons_out: int) -> bool:
+        """Take one more neuron if it fits; the first one always does.
+
+        Args:
+            layer: the neuron's layer.
+            wired: the sources that reach it, bool [sources].
+            synapses: how many these are.
+            axons_out: cores that it sends to.
+
+        Returns:
+            Whether it was taken.
+        """
+        if layer != self._layer:
+            self._layer, self._sources, self._others = layer, None, self.axons_in
+        sources = wired if self._sources is None else self._sources | wired
+        axons_in = self._others + int(np.count_nonzero(sources))
+        fits = (
             self.neurons < limits.CORE_COMPARTMENTS
-            and (self.synapses + int(wired.sum())) * limits.SYNAPSE_BITS <= limits.CORE_SYNAPSE_BITS
+            and (self.synapses + synapses) * limits.SYNAPSE_BITS <= limits.CORE_SYNAPSE_BITS
             and self.axons_out + axons_out <= limits.CORE_AXONS
-            and others + own <= limits.CORE_AXONS
+            and axons_in <= limits.CORE_AXONS
         )
-
-    def add(self, layer: int, wired: NDArray[np.bool_], axons_out: int) -> None:
+        if self.neurons and not fits:
+            return False
         self.neurons += 1
-        self.synapses += int(wired.sum())
+        self.synapses += synapses
         self.axons_out += axons_out
-        self.sources[layer] = self.sources.get(layer, False) | wired
+        self._sources, self.axons_in = sources, axons_in
+        return True
 
 
-def _axons_out(chain: Chain, layers: tuple[NDArray[np.int64], ...], index: int, neuron: int) -> int:
-    """How many cores a neuron sends to; all that are not known yet, those of its own layer, are one."""
-    cores: set[int] = set()
-    if index + 1 < chain.latency:
-        cores |= set(layers[index + 1][chain.layers[index + 1].weight[:, neuron] != 0].tolist())
-    recurrent = chain.layers[index].weight_rec
-    if recurrent is not None:
-        cores |= set(layers[index][recurrent[:, neuron] != 0].tolist())
-    return len(cores)
+class _Targets:
+    """To which cores the neurons of a layer send while the layer is placed, from its last neuron to its first.
+
+    Args:
+        chain: the network.
+        layers: core of each neuron, by layer; the layers behind this one are placed.
+        index: the layer.
+    """
+
+    def __init__(self, chain: Chain, layers: tuple[NDArray[np.int64], ...], index: int) -> None:
+        self._reached: dict[int, NDArray[np.bool_]] = {}  # by core, bool [neurons]
+        if index + 1 < chain.latency:
+            forward = chain.layers[index + 1].weight != 0
+            self._reached = {
+                core: forward[layers[index + 1] == core].any(axis=0) for core in np.unique(layers[index + 1]).tolist()
+            }
+        recurrent = chain.layers[index].weight_rec
+        size = chain.layers[index].size
+        self._cores = sum(self._reached.values(), np.zeros(size, np.int64))
+        self._own = None if recurrent is None else recurrent != 0
+        # Targets that are placed no earlier than their source: the rows up to its own of the source's column.
+        self._unplaced = None if self._own is None else np.triu(self._own).any(axis=0)
+
+    def cores_of(self, neuron: int) -> int:
+        """How many cores the neuron sends to; all that are not known yet, those of its own layer, are one."""
+        return int(self._cores[neuron]) + (self._unplaced is not None and bool(self._unplaced[neuron]))
+
+    def put(self, neuron: int, core: int) -> None:
+        """Note on which core a neuron lies."""
+        if self._own is not None:
+            reached = self._reached.setdefault(core, np.zeros(self._own.shape[1], np.bool_))
+            new = self._own[neuron] & ~reached
+            reached |= new
+            self._cores += new
 
 
 def _usage(chain: Chain, layers: tuple[NDArray[np.int64], ...], cores: int) -> tuple[Core, ...]:
