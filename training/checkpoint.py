@@ -1,7 +1,7 @@
 """Checkpoints: a trained network's weights with the configuration that made them."""
 
 import io
-import sys
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,8 @@ from neuro_deploy.training.config import Config, checked
 from neuro_deploy.training.data_settings import Strict
 from neuro_deploy.training.models.network import Network
 from neuro_deploy.training.models.registry import build_model, shapes
+
+_log = logging.getLogger(__name__)
 
 CHECKPOINT_FORMAT = 2
 """1 is that of older ``.pt`` files, which hold the same in a pickle."""
@@ -152,10 +154,11 @@ def load_dict(path: Path, limit: int = LARGEST) -> dict[str, Any]:
 def _unpickled(path: Path) -> dict[str, Any]:
     """The values in a file that torch saved; who names such a file is told what it is."""
     content = _content(path, LARGEST)
-    print(
-        f"{path}: a {PICKLE} file can run the code of whoever made it, also with this version of torch (CVE-2025-32434): it is read "
+    _log.warning(
+        "%s: a %s file can run the code of whoever made it, also with this version of torch (CVE-2025-32434): it is read "
         "because you name it; export or train again for a checkpoint that cannot (.npz)",
-        file=sys.stderr,
+        path,
+        PICKLE,
     )
     try:
         values = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from neuro_deploy import __version__
-from neuro_deploy.cli.messages import complain
+from neuro_deploy.cli.messages import complain, noted
 from neuro_deploy.cli.signals import BROKEN_PIPE
 from neuro_deploy.errors import NeuroDeployError
 from neuro_deploy.extras import explained
@@ -53,7 +53,8 @@ def _run(arguments: list[str]) -> int:
     from neuro_deploy.cli.app import app
 
     try:
-        status: int | None = app(arguments or ["--help"], standalone_mode=False)
+        with noted():
+            status: int | None = app(arguments or ["--help"], standalone_mode=False)
     except typer.TyperException as error:
         message = error.format_message().rstrip(".")
         _fail(f"{message[:1].lower()}{message[1:]}, in '{shlex.join(arguments)}': --help lists what there is")

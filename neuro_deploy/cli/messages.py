@@ -1,7 +1,11 @@
 """What a command says beside its answer: on standard error, one line each, which begins with its kind."""
 
+import logging
 import sys
-from contextlib import suppress
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
 
 
 def complain(message: str) -> None:
@@ -12,6 +16,28 @@ def complain(message: str) -> None:
 def note(message: str) -> None:
     """Say what the answer leaves out, or what else the user may want to know."""
     _say("note", message)
+
+
+class _Notes(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        note(record.getMessage())
+
+
+@contextmanager
+def noted() -> Iterator[None]:
+    """Make notes of what this project logs, and of all warnings, which otherwise show lines of programs."""
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        note(str(message))
+
+    logger, notes = logging.getLogger("neuro_deploy"), _Notes(logging.WARNING)
+    logger.addHandler(notes)
+    before, warnings.showwarning = warnings.showwarning, show
+    try:
+        yield
+    finally:
+        logger.removeHandler(notes)
+        warnings.showwarning = before
 
 
 def _say(kind: str, message: str) -> None:

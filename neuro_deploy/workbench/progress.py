@@ -14,5 +14,5 @@ def watch_frames(frames: Iterable[Any], total: int) -> Iterator[Any]:
 
     errors = Console(stderr=True)
     if not errors.is_terminal:
-        errors.print(f"computing the frames of {total:,} recordings ...", highlight=False)
+        errors.print(f"note: computing the frames of {total:,} recordings ...", highlight=False)
     yield from track(frames, "computing frames", total, console=errors, transient=True, disable=not errors.is_terminal)

@@ -266,6 +266,7 @@ def test_a_checkpoint_that_is_a_pickle(project: Path, capsys: pytest.CaptureFixt
     assert run("export", "tiny.toml", "--checkpoint", BEST.with_suffix(".pt")) == 0
     errors = capsys.readouterr().err
     assert "best.pt: a .pt file can run the code of whoever made it" in errors
+    assert all(line.startswith(("note: ", "error: ")) for line in errors.splitlines())
     assert errors.count("\n") == 1
     assert (NET.read_bytes(), MANIFEST.read_bytes(), CHECKPOINT.read_bytes()) == found
     BEST.unlink()

@@ -76,7 +76,7 @@ def test_the_command_line_shows_how_far_frames_are(
         assert "computing frames" in output.err
         assert "100%" in output.err
     else:
-        assert output.err == "computing the frames of 2,345 recordings ...\n"
+        assert output.err == "note: computing the frames of 2,345 recordings ...\n"
 
 
 def test_what_is_missing_or_damaged_is_named(folder: Path) -> None:
