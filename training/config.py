@@ -123,8 +123,8 @@ class TrainSettings(Strict):
         average: share of itself that a running average of the weights keeps each step, as 0.998; the average is what is validated and
             deployed. The weights themselves if not given.
         start: checkpoint whose weights are gone on from; random ones if not given.
-        teachers: checkpoints of models of the same task and encoder; the mean of their answers to the training samples is learnt
-            beside the labels.
+        teachers: for distillation, checkpoints of models with this task and encoder; the mean of their answers to the training
+            samples is learnt beside the labels.
         teacher_share: of these answers in what is learnt.
     """
 

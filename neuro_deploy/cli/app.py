@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from neuro_deploy.cli import datasets
-from neuro_deploy.cli.common import console
+from neuro_deploy.cli.command import print_version
 from neuro_deploy.cli.evaluation import evaluate
 from neuro_deploy.cli.exports import export
 from neuro_deploy.cli.recognition import classify
@@ -27,9 +27,7 @@ app.add_typer(datasets.app, name="data")
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from neuro_deploy import __version__
-
-        console.print(f"neuro-deploy {__version__}")
+        print_version()
         raise typer.Exit
 
 

@@ -42,11 +42,16 @@ def run(arguments: list[str]) -> int:
         _fail(f"{error}: {remedy_for_writing(error, _elsewhere(error))}")
 
 
+def print_version() -> None:
+    """Print the program's name and version."""
+    print(f"neuro-deploy {__version__}")
+
+
 def _run(arguments: list[str]) -> int:
     """Run a verb; returns the exit code."""
     os.environ["MPLBACKEND"] = "agg"  # figures go to files; a notebook's own backend, which it passes on, is not installed here
     if arguments == ["--version"]:  # without the verbs, whose imports take their time
-        print(f"neuro-deploy {__version__}")
+        print_version()
         return 0
     import typer
 

@@ -57,7 +57,7 @@ def _measure(workbench: Workbench, backend: str, limit: int | None) -> "Streamin
     labels, number = samples.labels, len(samples)
     own = own_steps(network, number) if workbench.source.file is None else None
     console.print(f"{backend}: {number} samples ...", style="dim")
-    voltages = anytime.hear(network, workbench.backend(backend), samples.encoded)
+    voltages = anytime.stepwise_readouts(network, workbench.backend(backend), samples.encoded)
     steps, logit = network.manifest.steps, network.manifest.readout.logit
     if logit is None:
         console.print(f"no early answers: {network.name} does not say what a confidence is (readout.logit)", style="dim")

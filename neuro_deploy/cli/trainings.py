@@ -33,7 +33,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on after the last finished epoch.")] = False,
     seed: Annotated[int | None, typer.Option(min=0, max=2**63 - 1, help="Instead of the configuration's seed.")] = None,
     kernel: Annotated[
-        Kernel, typer.Option(help="The neurons' loops on a CPU: compiled, or SLAYER's own; the spikes are the same.")
+        Kernel, typer.Option(help="The neurons' loops on a CPU: compiled, or SLAYER's own; both give equal spikes.")
     ] = Kernel.compiled,
     device: Annotated[Device, typer.Option(help="The CPU, or the GPUs that torchrun gives to its processes.")] = Device.cpu,
 ) -> None:

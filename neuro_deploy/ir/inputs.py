@@ -50,12 +50,22 @@ class Samples:
         Args:
             answers: int64 [samples], classes.
         """
-        return None if self.labels is None else float((answers == self.labels).mean())
+        return accuracy(answers, self.labels)
 
     @property
     def sha256(self) -> str:
         """What tells them from other samples, whatever the encoder; see :func:`fingerprint`."""
         return fingerprint(self.values, self.labels)
+
+
+def accuracy(answers: NDArray[np.int64], labels: NDArray[np.int64] | None) -> float | None:
+    """Share of right answers; None without labels.
+
+    Args:
+        answers: int64 [samples], classes.
+        labels: int64 [samples], or None where nobody knows them.
+    """
+    return None if labels is None else float((answers == labels).mean())
 
 
 def numbers(values: ArrayLike, what: str) -> NDArray[Any]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro_deploy.backends import Backend
+from neuro_deploy.ir.inputs import accuracy
 from neuro_deploy.ir.network import Network
 from neuro_deploy.recognition.answers import NEVER
 from neuro_deploy.recognition.decisions import decide, readouts, scores
@@ -29,8 +30,8 @@ Labels = NDArray[np.int64] | None
 
 
 @dataclass(frozen=True)
-class Heard:
-    """Answers after the same share of each sample.
+class AtFraction:
+    """Answers after one fraction of every sample.
 
     Attributes:
         fraction: of the sample, above 0 to 1.
@@ -51,7 +52,7 @@ class Exit:
         threshold: the confidence asked for; None: every sample is fed to its end.
         accuracy: share of right answers; None without labels.
         steps: mean steps until the answer.
-        share: the same as a share of T.
+        share: these steps divided by T.
         early: share of the samples that were answered before their end.
     """
 
@@ -87,12 +88,12 @@ class Streaming:
     samples: int
     classes: int
     steps: int
-    all_steps: tuple[Heard, ...]
-    own_sound: tuple[Heard, ...] | None
+    all_steps: tuple[AtFraction, ...]
+    own_sound: tuple[AtFraction, ...] | None
     exits: tuple[Exit, ...]
 
 
-def hear(network: Network, backend: Backend, encoded: NDArray[np.int32]) -> NDArray[np.int64]:
+def stepwise_readouts(network: Network, backend: Backend, encoded: NDArray[np.int32]) -> NDArray[np.int64]:
     """Run samples and keep what the read-out says after each step.
 
     Args:
@@ -114,7 +115,7 @@ def hear(network: Network, backend: Backend, encoded: NDArray[np.int32]) -> NDAr
     return np.concatenate(found)
 
 
-def over_fractions(voltages: NDArray[np.int64], labels: Labels, lengths: NDArray[np.int64]) -> tuple[Heard, ...]:
+def over_fractions(voltages: NDArray[np.int64], labels: Labels, lengths: NDArray[np.int64]) -> tuple[AtFraction, ...]:
     """Accuracy after 1 to all :data:`PARTS` parts of each sample: the largest voltage after step ``ceil(fraction * length)``.
 
     Args:
@@ -126,8 +127,8 @@ def over_fractions(voltages: NDArray[np.int64], labels: Labels, lengths: NDArray
     found = []
     for part in range(1, PARTS + 1):
         steps = -(-part * lengths // PARTS)  # in integers: 0.7 * 10 in floating point is more than 7
-        accuracy = _share(answers[np.arange(len(steps)), steps - 1], labels)
-        found.append(Heard(part / PARTS, float(steps.mean()), accuracy))
+        right = accuracy(answers[np.arange(len(steps)), steps - 1], labels)
+        found.append(AtFraction(part / PARTS, float(steps.mean()), right))
     return tuple(found)
 
 
@@ -151,14 +152,9 @@ def over_thresholds(
     found = []
     for threshold in (*thresholds, None):
         decided = decide(confidence, NEVER if threshold is None else threshold, first)
-        accuracy, steps = _share(decided.classes, labels), float(decided.steps.mean())
-        found.append(Exit(threshold, accuracy, steps, steps / whole, float((decided.steps < whole).mean())))
+        right, steps = accuracy(decided.classes, labels), float(decided.steps.mean())
+        found.append(Exit(threshold, right, steps, steps / whole, float((decided.steps < whole).mean())))
     return tuple(found)
-
-
-def _share(answers: NDArray[np.int64], labels: Labels) -> float | None:
-    """Of right answers."""
-    return None if labels is None else float((answers == labels).mean())
 
 
 def to_json(result: Streaming) -> bytes:

@@ -26,7 +26,7 @@ class NetworkFacts(Plain):
 
     Attributes:
         config: name of the configuration.
-        net_sha256: of the NetX file; two reports are of the same network where it is the same.
+        net_sha256: of the NetX file; reports with one hash are of one network.
         classes: names, in the order of the read-out.
         steps: T, steps of a sample.
         latency: D, layers of the chain.
@@ -51,7 +51,7 @@ class DataFacts(Plain):
     Attributes:
         name: of the samples: a split of a data set, or a file.
         samples: how many.
-        sha256: of samples and labels, before any encoding; two reports are of the same data where it is the same.
+        sha256: of samples and labels, before any encoding; reports with one hash are of one data set.
     """
 
     name: str

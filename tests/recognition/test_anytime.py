@@ -24,7 +24,7 @@ from neuro_deploy.ir.semantics import run_chain
 from neuro_deploy.lowering import lower
 from neuro_deploy.netx import load_network, save_network
 from neuro_deploy.recognition.answers import rule
-from neuro_deploy.recognition.anytime import PARTS, Heard, hear, over_fractions, over_thresholds
+from neuro_deploy.recognition.anytime import PARTS, AtFraction, over_fractions, over_thresholds, stepwise_readouts
 from neuro_deploy.report.figures.streaming import streaming as figure
 from neuro_deploy.training.checkpoint import Checkpoint
 from neuro_deploy.training.config import load, parse
@@ -49,7 +49,7 @@ def by_hand() -> tuple[np.ndarray, np.ndarray]:
     return voltages, np.zeros(4, np.int64)
 
 
-def at(found: tuple[Heard, ...], fraction: float) -> Heard:
+def at(found: tuple[AtFraction, ...], fraction: float) -> AtFraction:
     (point,) = (point for point in found if point.fraction == pytest.approx(fraction))
     return point
 
@@ -57,18 +57,18 @@ def at(found: tuple[Heard, ...], fraction: float) -> Heard:
 def test_a_fraction_ends_at_the_step_that_it_reaches() -> None:
     found = over_fractions(*by_hand(), np.full(4, 10))
     assert [point.fraction for point in found] == pytest.approx(np.arange(1, PARTS + 1) / PARTS)
-    assert at(found, 0.05) == Heard(0.05, 1, 0.25), "half a step is rounded up to one"
+    assert at(found, 0.05) == AtFraction(0.05, 1, 0.25), "half a step is rounded up to one"
     assert at(found, 0.3).accuracy == 0.25
     assert at(found, 0.35).accuracy == 0.5
-    assert at(found, 0.7) == Heard(0.7, 7, 0.75), "0.7 * 10 is 7, also where floating point says more"
+    assert at(found, 0.7) == AtFraction(0.7, 7, 0.75), "0.7 * 10 is 7, also where floating point says more"
     assert at(found, 0.9).accuracy == 0.75
-    assert found[-1] == Heard(1.0, 10, 1.0)
+    assert found[-1] == AtFraction(1.0, 10, 1.0)
 
 
 def test_a_fraction_of_a_recording_is_of_its_own_length() -> None:
     found = over_fractions(*by_hand(), np.array([1, 4, 5, 10]))
-    assert found[-1] == Heard(1.0, 5.0, 0.75), "the third recording ends before its answer is right"
-    assert at(found, 0.5) == Heard(0.5, (1 + 2 + 3 + 5) / 4, 0.25)
+    assert found[-1] == AtFraction(1.0, 5.0, 0.75), "the third recording ends before its answer is right"
+    assert at(found, 0.5) == AtFraction(0.5, (1 + 2 + 3 + 5) / 4, 0.25)
 
 
 def test_a_confidence_ends_each_sample_where_it_is_reached() -> None:
@@ -124,9 +124,9 @@ def test_the_shipped_network_hears_what_shorter_samples_say(tmp_path: Path, caps
 def test_samples_run_in_parts_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     network = load_network(SHIPPED)
     encoded = network.signature.encode(load_data(DigitsData(name="digits")).test.samples[:5])
-    whole = hear(network, IntegerBackend(), encoded)
+    whole = stepwise_readouts(network, IntegerBackend(), encoded)
     monkeypatch.setattr("neuro_deploy.recognition.anytime.TOGETHER", 2)
-    assert np.array_equal(hear(network, IntegerBackend(), encoded), whole)
+    assert np.array_equal(stepwise_readouts(network, IntegerBackend(), encoded), whole)
 
 
 LENGTHS = {"cat": 0.1, "dog": 0.3, "owl": 0.8}
@@ -194,7 +194,7 @@ def test_recordings_are_also_measured_without_their_padding(
         assert run("stream", model, "--backend", "integer", "--samples", 8) == 0
     values = json.loads((tmp_path / "runs/words/streaming.json").read_text())
     network, test = load_network(model), load_data(recorded).test
-    voltages = hear(network, IntegerBackend(), network.signature.encode(test.samples[:8]))
+    voltages = stepwise_readouts(network, IntegerBackend(), network.signature.encode(test.samples[:8]))
     own = np.array([covered_steps(clip.path, SPEC) for clip in load_clips(recorded, "test")[:8]])
     assert values["own_sound"] == [vars(point) for point in over_fractions(voltages, test.labels[:8], own)]
     assert values["own_sound"] != values["all_steps"]

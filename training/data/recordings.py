@@ -193,7 +193,7 @@ def _key(clips: Sequence[Clip], spec: FrontEndSpec) -> str:
 def _version(package: str) -> str | None:
     try:
         return version(package)
-    except PackageNotFoundError:  # frames that are kept are read all the same, and others are refused with advice
+    except PackageNotFoundError:  # frames that are kept are read, and others are refused with advice
         return None
 
 

@@ -14,8 +14,8 @@ Floats = NDArray[np.float32]
 
 
 PARTS = 16
-"""Parts of the samples whose sums are kept apart, so that threads can work on them; as many for any number of threads, so that the
-result is always the same."""
+"""Parts of the samples whose sums are kept apart, so that threads can work on them; as many for any number of threads, so that no
+result depends on it."""
 
 
 @compiled(parallel=True)

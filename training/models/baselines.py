@@ -16,7 +16,7 @@ HEADS = 4
 """Of the Transformer's attention, or as many as divide its channels."""
 
 LAYERS = 2
-"""Of both for each block of the LMUFormer; with as many channels this comes near its number of parameters."""
+"""Layers of the GRU and the Transformer for each block of the LMUFormer; with as many channels they have nearly its parameters."""
 
 
 class Gru(nn.Module):

@@ -27,7 +27,7 @@ WEIGHT_MIN, WEIGHT_MAX = limits.WEIGHT_MIN_MIXED, limits.WEIGHT_MAX_MIXED
 
 
 class Neuron(cuba.Neuron):
-    """SLAYER's CUBA neuron; on a CPU its forward and backward pass run in compiled loops that give the same.
+    """SLAYER's CUBA neuron; on a CPU its forward and backward pass run in compiled loops with equal results.
 
     Attributes:
         compiled: False leaves everything to SLAYER's and torch's own code.
