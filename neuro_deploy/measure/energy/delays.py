@@ -1,7 +1,7 @@
 """What a run would count on a chip whose axons hold spikes back, so that no neuron is there for a delay alone.
 
-A tap or a relay fires as its source did, some steps later, and that is all it does. An axon with that delay needs no such neuron. A delay is
-at most :data:`neuro_deploy.loihi.limits.DELAY_MAX` steps; a longer one needs a neuron in between, which adds a step of its own.
+A tap or a relay fires as its source did, some steps later, and that is all it does. An axon with that delay needs no such neuron. A
+delay is at most :data:`neuro_deploy.loihi.limits.DELAY_MAX` steps; a longer one needs a neuron in between, which adds a step.
 """
 
 from dataclasses import dataclass, replace
