@@ -49,7 +49,7 @@ def report(
     from neuro_deploy.training.log import read_log
     from neuro_deploy.verify.simulation import save_result
 
-    workbench = Workbench(_model(config), Source(data, encoded), time_limit)
+    workbench = Workbench(_model(config), Source(data, encoded, used=samples), time_limit)
     name = workbench.network.manifest.config
     if log := read_log(RUNS / name):
         console.print(training_table(log))

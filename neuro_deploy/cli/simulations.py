@@ -66,7 +66,7 @@ def simulate(
             raise ConfigError("--fused needs --backend lava: it is a way to run Lava")
         backend = "lava-fused"
         note("--backend lava --fused is now --backend lava-fused")
-    source = Source(data, encoded)
+    source = Source(data, encoded, used=samples)
     if backend is not None:
         find(backend, {**BACKENDS, **HOSTS})
         if backend in HOSTS:
@@ -106,7 +106,7 @@ def check(
     from neuro_deploy.verify.examples import recall
 
     few = fewer(lava_samples, brian_samples)
-    workbench = Workbench(model, Source(data, encoded, few=samples or 1), time_limit)
+    workbench = Workbench(model, Source(data, encoded, few=samples or 1, used=samples), time_limit)
     simulation = run_all(workbench, samples, few, unquantised=False)
     recalled = recall(workbench.network)
     comparisons = simulation.comparisons if recalled is None else (recalled, *simulation.comparisons)

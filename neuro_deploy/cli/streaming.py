@@ -34,7 +34,7 @@ def stream(
 
     find(backend, BACKENDS)
     extras.require("matplotlib")  # before the samples take their time
-    result = _measure(Workbench(model, Source(data, encoded)), backend, samples)
+    result = _measure(Workbench(model, Source(data, encoded, used=samples)), backend, samples)
     console.print(streaming_tables(result))
     folder = RUNS / result.config
     files: dict[Path, Content] = {folder / "streaming.json": to_json(result)}

@@ -99,7 +99,10 @@ def _front_end(chain: Chain, manifest: Manifest, fail: Fail) -> None:
 
 
 def _gap(chain: Chain, manifest: Manifest, fail: Fail) -> None:
-    """The delay lines empty, and the slowest currents and voltages of neurons that fire leak to zero: see :mod:`lowering.settle`."""
+    """The delay lines empty, and the slowest currents and voltages of neurons that fire leak to zero: see :mod:`lowering.settle`.
+
+    Fewer steps would leave something of a sample to the next one, many more would take for ever.
+    """
     emptying = sum(len({segment.lag for segment in spec.populations if segment.role == "tap"}) for spec in manifest.layers)
     currents = {layer.current_decay for layer in chain.layers}
     voltages = {layer.voltage_decay for layer in chain.layers[:-1]} - {0}  # without a leak nothing settles, however long it is
@@ -107,6 +110,17 @@ def _gap(chain: Chain, manifest: Manifest, fail: Fail) -> None:
     limit = SLACK * (emptying + settling + len(chain.layers))
     if manifest.gap > limit:
         fail(f"gap is {manifest.gap} silent steps, and after {limit} at most this chain is silent")
+    computing = [
+        layer.voltage_decay
+        for layer, spec in zip(chain.layers, manifest.layers, strict=True)
+        if any(segment.role == "compute" for segment in spec.populations)
+    ]
+    needed = emptying + max((settle_steps(voltage) for voltage in computing if voltage), default=0)
+    if manifest.gap < needed:
+        # Backends that reset nothing would carry spikes into the next sample, and be blamed for what they then answer.
+        fail(
+            f"gap is {manifest.gap} silent steps, this chain needs {needed} until nothing of a sample is left: export it again"
+        )
 
 
 def _segments(manifest: Manifest) -> Iterator[tuple[LayerSpec, Segment]]:

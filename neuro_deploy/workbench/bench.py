@@ -40,7 +40,7 @@ class Workbench:
 
     @cached_property
     def samples(self) -> Samples:
-        """All samples; read when they are first asked for. See :func:`neuro_deploy.workbench.samples.samples` for the errors."""
+        """The samples, at least as many as are used; read when they are first asked for. See :func:`neuro_deploy.workbench.samples.samples` for the errors."""
         return samples(self.network, self.source)
 
     def backend(self, name: str, parts: int = 1) -> Backend:

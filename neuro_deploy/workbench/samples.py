@@ -25,11 +25,13 @@ class Source:
         file: ``.npz`` or ``.npy``; None: the network's own data.
         encoded: the file holds the integers that the network reads, not numbers in the data's unit.
         few: so many are enough, so those that the network's file carries will do; None: all of the data.
+        used: so many are used, so no more are encoded; None: all of the data.
     """
 
     file: Path | None = None
     encoded: bool = False
     few: int | None = None
+    used: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what would be left unused.
@@ -53,22 +55,23 @@ def samples(network: Network, source: Source) -> Samples:
         InputError: the network cannot read the samples.
     """
     if source.file is not None:
-        return from_file(network.signature, source.file, source.encoded)
+        return from_file(network.signature, source.file, source.encoded, source.used)
     carried = network.examples()
     if carried is not None:
         found, _ = carried
         if network.manifest.settings is None or (source.few is not None and source.few <= len(found)):
             return found
-    return test_split(network)
+    return test_split(network, source.used)
 
 
-def from_file(signature: Signature, path: Path, encoded: bool) -> Samples:
-    """Samples of a file, through the encoder of what reads them.
+def from_file(signature: Signature, path: Path, encoded: bool, used: int | None = None) -> Samples:
+    """Samples of a file, the first ``used`` or all, through the encoder of what reads them.
 
     Raises:
         InputError: no such file, or not what is read.
     """
     values, labels = read_arrays(path, signature.classes)
+    values, labels = values[:used] if values.ndim else values, None if labels is None else labels[:used]
     try:
         integers = signature.accept(values) if encoded else signature.encode(values)
     except InputError as error:
@@ -105,8 +108,8 @@ def configuration(network: Network) -> "Config | None":
     return None if settings is None else parse(settings, f"in {where}")
 
 
-def test_split(network: Network) -> Samples:
-    """The test split of the data set that a network was trained on.
+def test_split(network: Network, used: int | None = None) -> Samples:
+    """The test split of the data set that a network was trained on, its first ``used`` samples or all.
 
     Raises:
         ConfigError: the network names none.
@@ -118,4 +121,5 @@ def test_split(network: Network) -> Samples:
     split = own_data(network, settings).test
     if not len(split):
         raise DatasetError(f"{network.name}: the test split of {settings.data.name} has no samples: give --data FILE.npz")
-    return Samples(network.signature.encode(split.samples), split.labels, split.samples, f"{settings.data.name}, test split")
+    values = split.samples[:used]
+    return Samples(network.signature.encode(values), split.labels[:used], values, f"{settings.data.name}, test split")

@@ -211,6 +211,7 @@ def edit(*keys: str | int, to: Any) -> Callable[[dict[str, Any]], None]:
         (edit("layers", 1, "populations", 1, "name", to="s1"), "layer 1: two populations are called s1"),
         (edit("layers", 1, "populations", 1, "lag", to=10**18), "lag is 1000000000000000000: input should be less than"),
         (edit("gap", to=10**6), r"gap is 1000000 silent steps, and after \d+ at most this chain is silent"),
+        (edit("gap", to=1), r"gap is 1 silent steps, this chain needs \d+ until nothing of a sample is left"),
         (edit("gap", to=1e30), "gap is 1e\\+30"),
         (edit("steps", to=10**9), "steps is 1000000000: input should be less than or equal to 1048576"),
         (edit("input", "scale", to=1e308), r"input.scale is 1e\+308: input should be less than or equal to 1000000000000;"),

@@ -41,6 +41,23 @@ def test_equal_numbers_are_equal_samples(kind: str, order: str, tmp_path: Path) 
         assert encoded.flags.writeable, "torch complains of what it may not write to, as of a file that is mapped"
 
 
+@pytest.mark.parametrize("encoded", [False, True])
+def test_no_more_samples_are_encoded_than_are_used(encoded: bool, tmp_path: Path) -> None:
+    values = np.concatenate(
+        [INTEGERS if encoded else VALUES, np.full((1, STEPS, CHANNELS), 10**9)]
+    )  # the last cannot be encoded
+    np.savez(tmp_path / "a.npz", samples=values, labels=[1, 2, 3])
+    samples = from_file(SIGNATURE, tmp_path / "a.npz", encoded, used=2)
+    assert (samples.encoded == INTEGERS).all()
+    assert len(samples.values) == 2
+    assert samples.labels is not None
+    assert samples.labels.tolist() == [1, 2]
+    with pytest.raises(InputError, match="sample"):
+        from_file(SIGNATURE, tmp_path / "a.npz", encoded, used=3)
+    with pytest.raises(InputError, match=r"4 samples asked for, .*a.npz has 2: ask for fewer"):
+        samples.first(4)
+
+
 def test_truth_values_are_numbers(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.npy", VALUES > 3)
     assert (from_file(SIGNATURE, path, False).encoded == 2 + 2 * (VALUES > 3)).all()
