@@ -63,7 +63,7 @@ def _with_examples(network: "Network", number: int | None) -> "Network":
     if wanted == 0:
         return network
     try:
-        samples = test_split(network)
+        samples = test_split(network, None)
     except DatasetError as error:
         if number is not None:
             raise

@@ -40,7 +40,10 @@ class Workbench:
 
     @cached_property
     def samples(self) -> Samples:
-        """The samples, at least as many as are used; read when they are first asked for. See :func:`neuro_deploy.workbench.samples.samples` for the errors."""
+        """The samples, at least those that are used, read when they are first asked for.
+
+        See :func:`neuro_deploy.workbench.samples.samples` for the errors.
+        """
         return samples(self.network, self.source)
 
     def backend(self, name: str, parts: int = 1) -> Backend:

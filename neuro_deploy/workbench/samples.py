@@ -108,7 +108,7 @@ def configuration(network: Network) -> "Config | None":
     return None if settings is None else parse(settings, f"in {where}")
 
 
-def test_split(network: Network, used: int | None = None) -> Samples:
+def test_split(network: Network, used: int | None) -> Samples:
     """The test split of the data set that a network was trained on, its first ``used`` samples or all.
 
     Raises:
