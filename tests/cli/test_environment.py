@@ -145,3 +145,90 @@ def test_a_folder_of_the_users_that_is_called_training(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.startswith("error: config nothing: ")
     assert ended.stderr.count("\n") == 1
+
+
+@needs("torch")
+def test_torchrun_beside_a_folder_that_is_called_training(tmp_path: Path) -> None:
+    (tmp_path / "training").mkdir()
+    (tmp_path / "training" / "__init__.py").write_text("raise SystemExit('not ours')")
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nproc-per-node",
+        "2",
+        "-m",
+        "neuro_deploy.cli",
+        "train",
+        "nothing",
+    ]
+    ended = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    lines = [line for line in ended.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) in (1, 2), ended.stderr  # the first process that ends has the other one ended
+    assert all(line.startswith("error: config nothing: ") for line in lines)
+    assert "not ours" not in ended.stderr
+
+
+def test_modules_of_the_users_in_the_present_folder(tmp_path: Path) -> None:
+    """As of a script, whose own folder is the first that modules are looked for in."""
+    program = tmp_path / "bin" / "neuro-deploy"
+    program.parent.mkdir()
+    program.write_text("from neuro_deploy.cli import main\nmain()\n")
+    here = tmp_path / "here"
+    (here / "h5py").mkdir(parents=True)
+    for name in ("queue.py", "lava.py", "numba.py", "h5py/__init__.py"):
+        (here / name).write_text("raise SystemExit('not ours')")
+    ended = subprocess.run(
+        [sys.executable, program, "simulate", NET, "--backend", "fast", "--samples", "1"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        cwd=here,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ended.returncode == 0, ended.stderr
+
+
+@pytest.mark.parametrize("shell", ["ulimit -n 256", "ulimit -n 64"])
+def test_few_open_files(shell: str, tmp_path: Path) -> None:
+    ended = started("simulate", NET, "--backend", "fast", "--samples", "2", folder=tmp_path, shell=f'{shell}; exec "$@"')
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_a_long_temporary_folder(tmp_path: Path) -> None:
+    """A socket's path has at most 104 bytes on macOS, 108 on Linux."""
+    temporary = tmp_path / "/".join(["scratch_of_a_job"] * 8)
+    temporary.mkdir(parents=True)
+    variables = {"TMPDIR": str(temporary)}
+    ended = started("simulate", NET, "--backend", "fast", "--samples", "4", "--jobs", "2", variables=variables, folder=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert not list(temporary.iterdir())
+
+
+@pytest.mark.parametrize("variable", ["FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE"])
+def test_no_colours_in_json(variable: str, tmp_path: Path) -> None:
+    code = """
+import sys
+from neuro_deploy.report import compare, store
+store.load = lambda path: path
+compare.compare = lambda pairs, different: None
+compare.as_json = lambda comparison: {"a": [1, 2.5, None, "x"]}
+from neuro_deploy.cli import main
+sys.argv = ["neuro-deploy", "compare", "a.json", "b.json", "--json"]
+main()
+"""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), variable: "1"}
+    shown = subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=tmp_path, stdout=subprocess.PIPE, check=True
+    ).stdout
+    assert json.loads(shown) == {"a": [1, 2.5, None, "x"]}
+
+
+def test_no_script_goes_where_cdpath_leads(tmp_path: Path) -> None:
+    """With it, ``cd`` may go elsewhere, and prints where."""
+    for script in sorted((ROOT / "scripts").glob("*.sh")):
+        lines = script.read_text().splitlines()
+        moves = [number for number, line in enumerate(lines) if "cd " in line and not line.lstrip().startswith("#")]
+        unset = [number for number, line in enumerate(lines) if line.startswith("unset CDPATH")]
+        assert not moves or (unset and unset[0] <= moves[0]), script.name
