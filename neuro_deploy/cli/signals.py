@@ -41,9 +41,15 @@ def ended_by_signals() -> Iterator[None]:
     ignored before, as nohup does with SIGHUP, still is. Outside the main thread, which alone gets signals, nothing is changed.
     """
     _signals.clear()
-    with _handlers() if threading.current_thread() is threading.main_thread() else _nothing():
+    inside = threading.Event()  # where the interrupt is caught; a signal before that waits, one after it comes too late
+    with _handlers(inside) if threading.current_thread() is threading.main_thread() else _nothing():
         try:
-            yield
+            try:
+                inside.set()
+                require_no_signal()
+                yield
+            finally:
+                inside.clear()
         except (KeyboardInterrupt, Stopped) as error:
             _stop(str(error) if isinstance(error, Stopped) else None)
         except SystemExit as error:
@@ -77,14 +83,14 @@ def _nothing() -> Iterator[None]:
 
 
 @contextmanager
-def _handlers() -> Iterator[None]:
+def _handlers(inside: threading.Event) -> Iterator[None]:
     last = -_TOGETHER
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         nonlocal last
         before, last = last, time.monotonic()
         _signals.append(signal.Signals(number))
-        if last - before >= _TOGETHER:
+        if inside.is_set() and last - before >= _TOGETHER:
             raise KeyboardInterrupt
 
     def lost(kind: type[BaseException]) -> bool:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,6 +94,29 @@ def test_what_an_interrupt_becomes(error: BaseException, line: str, capsys: pyte
 
     assert code_of(command) == 143
     assert capsys.readouterr() == ("", line)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_one_before_the_command_and_one_after_it(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While handlers are being set, and while they are being set back."""
+    install, done = signal.signal, []
+
+    def slow(*arguments: Any) -> Any:
+        before = install(*arguments)
+        if signal.getsignal(number) not in (signal.SIG_DFL, signal.default_int_handler):
+            end(number)
+        return before
+
+    monkeypatch.setattr(signal, "signal", slow)
+    assert code_of(lambda: done.append(True)) == 128 + number
+    assert not done
+
+    def late() -> None:
+        monkeypatch.setattr(signal, "signal", slow)
+
+    monkeypatch.setattr(signal, "signal", install)
+    with ended_by_signals():
+        late()
 
 
 def test_an_error_without_a_signal_is_itself() -> None:
