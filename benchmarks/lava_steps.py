@@ -41,7 +41,7 @@ def measure(settings: Settings) -> Section:
 
 def _expected(network: Network, injected: NDArray[np.int32]) -> NDArray[np.uint8]:
     """Spikes of all layers [steps, neurons] in the first sample."""
-    return np.concatenate([run.spikes[0] for run in run_chain(network.chain, injected)], axis=1)
+    return np.concatenate([run.sent[0] for run in run_chain(network.chain, injected)], axis=1)
 
 
 def _measurement(

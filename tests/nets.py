@@ -1,10 +1,13 @@
 """Small graphs with fixed seeds, and a way to have one as files."""
 
+import inspect
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neuro_deploy.ir.chain import Layer, dense
 from neuro_deploy.ir.graph import INPUT, Graph, Population, Projection
 from neuro_deploy.ir.manifest import Description, Encoder
 from neuro_deploy.ir.network import Network
@@ -73,3 +76,9 @@ def saved(graph: Graph, folder: Path, steps: int = 20) -> Network:
     """A graph, lowered, written and read again."""
     save_network(Network.of(lower(graph), about(graph, steps)), folder / "net.net", b"checkpoint")
     return load_network(folder / "net.net")
+
+
+def altered(layer: Layer, **fields: Any) -> Layer:
+    """A plain layer with other parameters."""
+    now = {name: getattr(layer, name) for name in inspect.signature(dense).parameters}
+    return dense(**now | fields)

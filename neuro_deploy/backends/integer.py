@@ -31,7 +31,7 @@ class IntegerBackend:
         for first in range(0, samples, batch):
             part = slice(first, first + batch)
             for layer, run in zip(layers, run_chain(chain, injected[part]), strict=True):
-                layer[part] = run.spikes
+                layer[part] = run.sent
                 if run.voltages is not None:
                     voltages[part] = run.voltages[:, manifest.steps + manifest.latency - 1]
         seconds = time.perf_counter() - start

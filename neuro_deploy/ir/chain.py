@@ -4,10 +4,15 @@ One step of layer ``k`` (integers; :mod:`neuro_deploy.ir.semantics` has the arit
 
     a = weight @ spikes of layer k-1 at the step before  +  weight_rec @ own spikes at the step before
 
-so a spike needs one step for each layer: the neurons of layer ``k`` (0-based) hold at chip step ``t`` (0-based) the
-model's step ``t - k - 1``.
+so a spike needs one step for each layer with synapses: the neurons of layer ``k`` hold at chip step ``t`` (0-based) the model's step
+``t - depths[k]``.
+
+The networks that this project makes have *plain* layers alone, :func:`dense`. Those of others may have any
+:class:`neuro_deploy.ir.synapses.Connection` and :data:`neuro_deploy.ir.neurons.Neurons`.
 """
 
+import itertools
+import math
 import re
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
@@ -15,6 +20,10 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, ConfigDict, Field
+
+from neuro_deploy.errors import RuleError
+from neuro_deploy.ir.neurons import Lif, Neurons, OfAll
+from neuro_deploy.ir.synapses import Connection, Kernel, Shape
 
 
 def one_line(name: str) -> str:
@@ -75,35 +84,137 @@ class Segment:
 
 @dataclass(frozen=True)
 class Layer:
-    """One ``dense`` or ``dense_rec`` layer of CUBA LIF neurons.
+    """Neurons and the synapses that lead to them.
 
     Attributes:
-        weight: int64 [neurons, neurons of the layer before (or input channels)].
-        weight_rec: int64 [neurons, neurons], or None in a ``dense`` layer.
-        threshold: ``vThMant``; one for the whole layer.
-        current_decay: ``iDecay``, 0 to 4096; 4096 means that the synaptic current has no memory.
-        voltage_decay: ``vDecay``, 0 to 4095.
+        connections: from the layer before, from the input, or from the layer itself. Without any the neurons take the input itself,
+            as those of an ``input`` layer do.
+        neurons: their kind and parameters.
+        shape: of the neurons, ``(width, height, channels)`` or ``(neurons,)``.
         segments: what its neurons are, in order and without gaps. Empty in a file that has no manifest.
-        bias: int64 [neurons], the chip's own constant bias; None in the chains that this project makes.
+        kind: the NetX layer type.
     """
 
-    weight: NDArray[np.int64]
-    weight_rec: NDArray[np.int64] | None
-    threshold: int
-    current_decay: int
-    voltage_decay: int
+    connections: tuple[Connection, ...]
+    neurons: Neurons
+    shape: Shape
     segments: tuple[Segment, ...] = ()
-    bias: NDArray[np.int64] | None = None
+    kind: str = "dense"
 
     @property
     def size(self) -> int:
         """Number of neurons."""
-        return int(self.weight.shape[0])
+        return math.prod(self.shape)
 
     @property
-    def kind(self) -> str:
-        """The NetX layer type."""
-        return "dense" if self.weight_rec is None else "dense_rec"
+    def sources(self) -> int:
+        """Number of neurons of the layer before, or of input channels, that it reads."""
+        return next((connection.sources for connection in self.connections if not connection.recurrent), self.size)
+
+    @property
+    def special(self) -> str | None:
+        """What a layer has that a plain one has not; None of a plain one."""
+        neurons = self.neurons
+        if not isinstance(neurons, Lif):
+            return f"{type(neurons).__name__} neurons"
+        if not self.connections:
+            return "neurons that take the input itself"
+        if any(isinstance(connection.weight, Kernel) for connection in self.connections):
+            return "a convolution"
+        if any(connection.longest for connection in self.connections):
+            return "synaptic delays"
+        if [connection.recurrent for connection in self.connections] not in ([False], [False, True]):
+            return "connections other than one forward and one recurrent"
+        if neurons.reset_interval:
+            return "periodic resets"
+        if not all(isinstance(value, int) for value in (neurons.threshold, neurons.current_decay, neurons.voltage_decay)):
+            return "parameters of each neuron"
+        return None
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is one matrix, perhaps a recurrent one, and LIF neurons with the same parameters: see :func:`dense`."""
+        return self.special is None
+
+    @property
+    def graded(self) -> bool:
+        """Whether its neurons send values rather than spikes."""
+        return not isinstance(self.neurons, Lif)
+
+    @property
+    def weight(self) -> NDArray[np.int64]:
+        """Of a plain layer: int64 [neurons, sources]."""
+        matrix = self._plain().connections[0].weight
+        assert not isinstance(matrix, Kernel)
+        return matrix
+
+    @property
+    def weight_rec(self) -> NDArray[np.int64] | None:
+        """Of a plain layer: int64 [neurons, neurons], or None if it is not recurrent."""
+        if len(self._plain().connections) == 1:
+            return None
+        matrix = self.connections[1].weight
+        assert not isinstance(matrix, Kernel)
+        return matrix
+
+    @property
+    def threshold(self) -> int:
+        """Of a plain layer: ``vThMant``."""
+        return self._of_all("threshold")
+
+    @property
+    def current_decay(self) -> int:
+        """Of a plain layer: ``iDecay``, 0 to 4096."""
+        return self._of_all("current_decay")
+
+    @property
+    def voltage_decay(self) -> int:
+        """Of a plain layer: ``vDecay``, 0 to 4095."""
+        return self._of_all("voltage_decay")
+
+    @property
+    def bias(self) -> NDArray[np.int64] | None:
+        """Of a plain layer: int64 [neurons], the chip's own constant bias; None in the chains that this project makes."""
+        neurons = self._plain().neurons
+        assert isinstance(neurons, Lif)
+        return neurons.bias
+
+    def _of_all(self, name: str) -> int:
+        return int(getattr(self._plain().neurons, name))
+
+    def _plain(self) -> "Layer":
+        if self.special is not None:
+            raise RuleError(f"a {self.kind} layer with {self.special}: only plain layers of LIF neurons are supported here")
+        return self
+
+
+def dense(
+    weight: NDArray[np.int64],
+    weight_rec: NDArray[np.int64] | None,
+    threshold: OfAll,
+    current_decay: OfAll,
+    voltage_decay: OfAll,
+    segments: tuple[Segment, ...] = (),
+    bias: NDArray[np.int64] | None = None,
+) -> Layer:
+    """A plain layer: LIF neurons behind one matrix, and perhaps a recurrent one.
+
+    Args:
+        weight: int64 [neurons, neurons of the layer before (or input channels)].
+        weight_rec: int64 [neurons, neurons], or None in a ``dense`` layer.
+        threshold: ``vThMant``.
+        current_decay: ``iDecay``, 0 to 4096; 4096 means that the synaptic current has no memory.
+        voltage_decay: ``vDecay``, 0 to 4095.
+        segments: what its neurons are.
+        bias: int64 [neurons], the chip's own constant bias.
+    """
+    # Graded, as the host's messages are; of spikes it means the same.
+    connections = [Connection(weight, graded=True)]
+    if weight_rec is not None:
+        connections.append(Connection(weight_rec, recurrent=True))
+    neurons = Lif(threshold, current_decay, voltage_decay, bias)
+    kind = "dense" if weight_rec is None else "dense_rec"
+    return Layer(tuple(connections), neurons, (int(weight.shape[0]),), segments, kind)
 
 
 @dataclass(frozen=True)
@@ -112,22 +223,36 @@ class Chain:
 
     Attributes:
         frames: how many past steps of the input the host stacks, the present one included.
-        channels: graded channels of one frame.
+        channels: channels of one frame.
         layers: first to last; the last is the read-out.
         gap: silent steps after which every state of the chain but the read-out's voltage is zero again.
+        constant: whether the input has one more channel, the last, that carries 1 at each step of a sample.
+        input_shape: ``(width, height, channels)`` of a frame, where it has one.
 
-    The input vector of a step is frame ``t``, frame ``t-1``, ..., then the constant channel: ``frames * channels + 1``.
+    The input vector of a step is frame ``t``, frame ``t-1``, ..., then the constant channel.
     """
 
     frames: int
     channels: int
     layers: tuple[Layer, ...]
     gap: int
+    constant: bool = True
+    input_shape: Shape = ()
+
+    @property
+    def plain(self) -> bool:
+        """Whether all layers are plain."""
+        return all(layer.plain for layer in self.layers)
+
+    @property
+    def depths(self) -> tuple[int, ...]:
+        """For each layer the synapses between it and the input, each of which takes a step."""
+        return tuple(itertools.accumulate(int(bool(layer.connections)) for layer in self.layers))
 
     @property
     def latency(self) -> int:
-        """D: number of layers, and of steps from the last input to the read-out that includes it."""
-        return len(self.layers)
+        """D: steps from the last input to the read-out that includes it; the number of layers with synapses."""
+        return self.depths[-1]
 
     @property
     def segments(self) -> tuple[tuple[Segment, ...], ...]:
@@ -141,5 +266,5 @@ class Chain:
 
     @property
     def input_size(self) -> int:
-        """Stacked channels plus the constant one, which is the last."""
-        return self.frames * self.channels + 1
+        """Stacked channels, and the constant one, which is the last."""
+        return self.frames * self.channels + int(self.constant)

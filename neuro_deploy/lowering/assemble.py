@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro_deploy.ir.chain import Layer, Segment
+from neuro_deploy.ir.chain import Layer, Segment, dense
 from neuro_deploy.ir.graph import INPUT
 from neuro_deploy.loihi.limits import CURRENT_DECAY_MAX
 from neuro_deploy.lowering.bias import split
@@ -52,7 +52,7 @@ def _layer(plan: Plan, index: int, columns: Columns, width: int) -> Layer:
             # One bias neuron of the layer before is enough to drive all of this one.
             weight[rows, columns[BIAS, 0].start] = COPY_WEIGHT
     member = plan.members(index)[0]
-    return Layer(
+    return dense(
         weight=weight,
         weight_rec=recurrent if plan.lags[index] else None,
         threshold=member.threshold,

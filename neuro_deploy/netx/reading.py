@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from neuro_deploy.errors import ModelFileError
 from neuro_deploy.files import read_limited, remedy
-from neuro_deploy.ir.chain import Chain, Layer
+from neuro_deploy.ir.chain import Chain, Layer, dense
 from neuro_deploy.loihi import limits
 from neuro_deploy.netx.inspection import CONTENT, VALUES, inspect
 
@@ -127,7 +127,7 @@ def _layer(reader: "_Reader", where: h5py.Group, kind: str, before: int | None) 
         reader.fail(neuron, f"neuron type {reader.text(neuron, 'type')!r} is not supported: only CUBA")
     if "messageBits" in neuron and reader.scalar(neuron, "messageBits", 0, limits.MESSAGE_BITS_MAX):
         reader.fail(neuron, "graded spikes between layers are not supported: messageBits must be 0")
-    return Layer(
+    return dense(
         weight=weight,
         weight_rec=weight_rec,
         threshold=reader.scalar(neuron, "vThMant", limits.THRESHOLD_MIN, limits.THRESHOLD_MAX),

@@ -112,7 +112,10 @@ def test_without_it_the_check_goes_on_and_says_so(
 @needs("brian2_loihi")
 def test_a_chain_with_biases_of_its_own_is_refused(tmp_path: Path) -> None:
     network = nets.saved(nets.tiny(), tmp_path)
-    layers = (replace(network.chain.layers[0], bias=np.ones(network.chain.layers[0].size, np.int64)), *network.chain.layers[1:])
+    layers = (
+        nets.altered(network.chain.layers[0], bias=np.ones(network.chain.layers[0].size, np.int64)),
+        *network.chain.layers[1:],
+    )
     biased = replace(network, chain=replace(network.chain, layers=layers))
     with pytest.raises(BackendError, match="brian2loihi: a layer has biases of its own"):
         create("brian2loihi").run(biased, nets.samples(nets.tiny(), 1, 20))

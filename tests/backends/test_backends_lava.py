@@ -228,7 +228,9 @@ def _workers(jobs: Path) -> list[str]:
 def test_a_changed_chain_is_what_runs(network: Network) -> None:
     """One truth: not the file that the network was read from."""
     *layers, last = network.chain.layers
-    chain = replace(network.chain, layers=(*layers, replace(last, weight=last.weight // 4 * 2)))  # even, as NetX writes them
+    chain = replace(
+        network.chain, layers=(*layers, nets.altered(last, weight=last.weight // 4 * 2))
+    )  # even, as NetX writes them
     changed = replace(network, chain=chain)
     found, expected = run(changed, LavaBackend(fused=True)), run(changed, IntegerBackend())
     assert (found.readout == expected.readout).all()

@@ -14,7 +14,7 @@ from neuro_deploy import engine
 from neuro_deploy.backends import create, fast
 from neuro_deploy.engine.rows import BLOCK, pack
 from neuro_deploy.errors import BackendError
-from neuro_deploy.ir.chain import Chain, Layer
+from neuro_deploy.ir.chain import Chain, Layer, dense
 from neuro_deploy.ir.inputs import encode
 from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.semantics import run_chain
@@ -44,7 +44,7 @@ def layers(draw: st.DrawFn, inputs: int, rng: np.random.Generator) -> Layer:
     size = draw(st.integers(1, 40) | st.sampled_from([BLOCK, 64, 65, 130]))
     weight = weights(rng, draw(st.sampled_from(KINDS)), size, inputs)
     kind = draw(st.sampled_from((None, *KINDS[:-1])))
-    return Layer(
+    return dense(
         weight,
         None if kind is None else weights(rng, kind, size, size),
         draw(st.integers(-2, 600) | st.integers(1, 2**17 - 1)),
@@ -86,7 +86,7 @@ def test_any_chain_runs_as_the_semantics_say(case: tuple[Chain, np.ndarray], dat
     found, readout = run_fast(chain, source, when, data.draw(st.integers(1, 3)))
     expected = list(run_chain(chain, source))
     for spikes, run in zip(found, expected, strict=True):
-        assert (spikes == run.spikes).all()
+        assert (spikes == run.sent).all()
     voltages = expected[-1].voltages
     assert voltages is not None
     assert (readout == voltages[:, when]).all()
@@ -134,7 +134,7 @@ def test_the_shipped_network_on_all_test_samples() -> None:
 def test_the_wrap_of_the_current_is_lavas() -> None:
     limit = 2**17  # 64 times it is 2**23
     for weight in (limit, limit + 1, -limit, -limit - 1, 3 * limit + 5):
-        chain = Chain(1, 0, (Layer(np.array([[weight]]), None, 2**17 - 1, 1, 0),), 0)
+        chain = Chain(1, 0, (dense(np.array([[weight]]), None, 2**17 - 1, 1, 0),), 0)
         source = np.ones((1, 6, 1), np.int32)
         voltages = next(run_chain(chain, source)).voltages
         assert voltages is not None
@@ -142,21 +142,21 @@ def test_the_wrap_of_the_current_is_lavas() -> None:
 
 
 def test_sums_beyond_32_bits_are_exact() -> None:
-    layer = Layer(np.array([[255, 255, 1], [-255, -255, -1], [255, -254, 0]]), None, 2**17 - 1, 4096, 2048)
+    layer = dense(np.array([[255, 255, 1], [-255, -255, -1], [255, -254, 0]]), None, 2**17 - 1, 4096, 2048)
     chain = Chain(1, 2, (layer,), 0)
     source = np.random.default_rng(0).integers(0, 2**24, (20, 30, 3)).astype(np.int32)
     run = next(run_chain(chain, source))
     (spikes,), readout = run_fast(chain, source, 29, 2)
-    assert (spikes == run.spikes).all()
-    assert (readout == run.v).all()
+    assert (spikes == run.sent).all()
+    assert (readout == run.states["v"]).all()
 
 
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        (Layer(np.array([[255, 255]]), None, 1, 4096, 0), r"layer 0: the synaptic current can reach 3\d+, .* below 2\*\*40"),
-        (Layer(np.array([[1, 1]]), None, 2**40, 4096, 0), "layer 0: the threshold can reach"),
-        (Layer(np.array([[1, 1]]), None, 1, 4096, 0, bias=np.array([2**40])), "layer 0: the bias can reach"),
+        (dense(np.array([[255, 255]]), None, 1, 4096, 0), r"layer 0: the synaptic current can reach 3\d+, .* below 2\*\*40"),
+        (dense(np.array([[1, 1]]), None, 2**40, 4096, 0), "layer 0: the threshold can reach"),
+        (dense(np.array([[1, 1]]), None, 1, 4096, 0, bias=np.array([2**40])), "layer 0: the bias can reach"),
     ],
 )
 def test_numbers_that_are_too_large_are_refused(layer: Layer, message: str) -> None:

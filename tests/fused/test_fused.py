@@ -17,7 +17,7 @@ from neuro_deploy.backends.integer import IntegerBackend
 from neuro_deploy.backends.lava import LavaBackend
 from neuro_deploy.engine.stepper import Neurons, Stepper, Synapses
 from neuro_deploy.errors import InputError, ModelFileError, NeuroDeployError
-from neuro_deploy.ir.chain import Chain, Layer
+from neuro_deploy.ir.chain import Chain, Layer, dense
 from neuro_deploy.ir.semantics import run_chain
 
 with warnings.catch_warnings():
@@ -58,7 +58,7 @@ def random_chain(rng: np.random.Generator) -> Chain:
         rec = rng.integers(-200, 200, (size, size)) * (rng.random((size, size)) < density) if rng.random() < 0.5 else None
         bias = rng.integers(-100, 200, size) if rng.random() < 0.5 else None
         decays = int(rng.choice([1, 900, 4096])), int(rng.choice([0, 1, 2048, 4095]))
-        layers.append(Layer(weight, rec, int(rng.choice([10, 200, 3000])), *decays, bias=bias))
+        layers.append(dense(weight, rec, int(rng.choice([10, 200, 3000])), *decays, bias=bias))
         before = size
     return Chain(1, CHANNELS - 1, tuple(layers), 0)
 
@@ -78,9 +78,9 @@ def test_every_spike_and_state_is_that_of_the_semantics(seed: int) -> None:
     stepper = Stepper([neurons(layer) for layer in chain.layers], graded=True)
     found = spikes_of(stepper, inputs[0])
     for run, place in zip(run_chain(chain, inputs), stepper.layers, strict=True):
-        assert (found[:, place] == run.spikes[0]).all()
-        assert (stepper.u[place] == run.u[0]).all()
-        assert (stepper.v[place] == run.v[0]).all()
+        assert (found[:, place] == run.sent[0]).all()
+        assert (stepper.u[place] == run.states["u"][0]).all()
+        assert (stepper.v[place] == run.states["v"][0]).all()
 
 
 @settings(max_examples=100)

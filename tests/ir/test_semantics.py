@@ -1,5 +1,7 @@
 """The integer semantics: literal sequences, properties, a slow model in plain Python, and Lava's own code."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,9 @@ from needs import missing, needs
 
 from neuro_deploy.errors import RuleError
 from neuro_deploy.ir import semantics
-from neuro_deploy.ir.chain import Chain, Layer
+from neuro_deploy.ir.chain import Chain, Layer, dense
+from neuro_deploy.ir.neurons import Lif, Sigma, SigmaDelta
+from neuro_deploy.ir.synapses import Connection, Kernel, apply
 
 if not missing("lava"):  # at once: Lava refuses to be imported after processes were started
     import lava_reference
@@ -143,7 +147,7 @@ def layers(draw: st.DrawFn, inputs: int) -> Layer:
     weight_rec = {"dense": None, "delay line": line, "recurrent": 2 * rng.integers(-50, 50, (size, size))}[kind]
     bias = draw(st.sampled_from([None, rng.integers(-20, 20, size)]))
     threshold, current, voltage = draw(st.integers(1, 500)), draw(st.integers(1, 4096)), draw(st.integers(0, 4095))
-    return Layer(weight, weight_rec, threshold, current, voltage, bias=bias)
+    return dense(weight, weight_rec, threshold, current, voltage, bias=bias)
 
 
 @settings(max_examples=60)
@@ -153,28 +157,122 @@ def test_a_layer_equals_a_slow_model(data: st.DataObject, inputs: int, steps: in
     source = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1))).integers(0, 8, (samples, steps, inputs))
     run = semantics.run_layer(layer, source, keep_voltages=True)
     assert run.voltages is not None
-    assert (run.voltages[:, -1] == run.v).all()
+    assert (run.voltages[:, -1] == run.states["v"]).all()
     for sample in range(samples):
         spikes, u, v = slow_layer(layer, source[sample])
-        assert run.spikes[sample].tolist() == spikes
-        assert run.u[sample].tolist() == u
-        assert run.v[sample].tolist() == v
+        assert run.sent[sample].tolist() == spikes
+        assert run.states["u"][sample].tolist() == u
+        assert run.states["v"][sample].tolist() == v
 
 
 def test_a_spike_needs_one_step_a_layer() -> None:
-    copy = Layer(np.array([[254]]), None, 100, 4096, 2048)
+    copy = dense(np.array([[254]]), None, 100, 4096, 2048)
     chain = Chain(1, 0, (copy, copy, copy), 1)
     injected = np.zeros((1, 6, 1), np.int32)
     injected[0, 1] = 1
-    assert [int(run.spikes[0, :, 0].argmax()) for run in semantics.run_chain(chain, injected)] == [2, 3, 4]
+    assert [int(run.sent[0, :, 0].argmax()) for run in semantics.run_chain(chain, injected)] == [2, 3, 4]
 
 
-@pytest.mark.parametrize("largest", [1, 2**16, 2**23])
-def test_products_are_exact_whatever_the_precision(largest: int) -> None:
-    rng = np.random.default_rng(0)
-    weight = 2 * rng.integers(-128, 128, (7, 301))
-    spikes = rng.integers(0, largest + 1, (5, 301))
-    assert (semantics.accumulate(weight, spikes) == np.einsum("ij,bj->bi", weight, spikes)).all()
+def slow_general(layer: Layer, source: np.ndarray) -> np.ndarray:
+    """One sample through any layer, one synapse and one neuron after the other, in Python integers."""
+    matrices = []
+    for connection in layer.connections:
+        matrix = apply(connection.weight, np.eye(connection.sources, dtype=np.int64)).T
+        matrices.append((connection, matrix, np.broadcast_to(np.asarray(connection.delay), matrix.shape)))
+    size, neurons = layer.size, layer.neurons
+    sent = np.zeros((len(source), size), np.int64)
+    states = [dict.fromkeys(("u", "v", "sigma", "act", "residue"), 0) for _ in range(size)]
+
+    def own(value: Any, i: int) -> int:
+        return int(np.broadcast_to(np.asarray(0 if value is None else value), size)[i])
+
+    def leak(z: int, rate: int) -> int:
+        return (abs(z) * (4096 - rate) >> 12) * (1 if z >= 0 else -1)
+
+    for t in range(len(source)):
+        for i, state in enumerate(states):
+            a = 0 if layer.connections else int(source[t, i])
+            for connection, matrix, delays in matrices:
+                for j in range(matrix.shape[1]):
+                    at = t - 1 - int(delays[i, j])
+                    if at >= 0:
+                        message = int((sent if connection.recurrent else source)[at, j])
+                        a += int(matrix[i, j]) * (message if connection.graded else int(message != 0))
+            if isinstance(neurons, Lif):
+                if neurons.reset_interval and (t + 1) % neurons.reset_interval == neurons.reset_phase:
+                    state["u"] = state["v"] = 0
+                state["u"] = leak(state["u"], own(neurons.current_decay, i)) + 64 * a
+                state["v"] = leak(state["v"], own(neurons.voltage_decay, i)) + state["u"] + 64 * own(neurons.bias, i)
+                sent[t, i] = state["v"] > 64 * own(neurons.threshold, i)
+                state["v"] = 0 if sent[t, i] else state["v"]
+            elif isinstance(neurons, SigmaDelta):
+                state["sigma"] += a
+                scale = 1 << neurons.fraction
+                act = max(state["sigma"] + scale * own(neurons.bias, i), 0) if neurons.sums else a * scale
+                change = act - state["act"] + state["residue"]
+                message = change if abs(change) >= scale * own(neurons.threshold, i) else 0
+                state["act"], state["residue"] = act, change - message
+                sent[t, i] = message >> neurons.state
+            else:
+                state["sigma"] += a
+                sent[t, i] = state["sigma"]
+    return sent
+
+
+@st.composite
+def special_layers(draw: st.DrawFn) -> Layer:
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    first = draw(st.sampled_from(["matrix", "kernel", "input"]))
+    connections: tuple[Connection, ...] = ()
+    shape: tuple[int, ...] = (draw(st.integers(1, 5)),)
+    graded = draw(st.booleans())
+    if first == "kernel":
+        kernel = Kernel(rng.integers(-9, 10, (2, 2, 2, 3)), (3, 4, 2), (1, 2), (1, 0))
+        connections, shape = (Connection(kernel, graded=graded, delay=draw(st.integers(0, 2))),), kernel.target
+    elif first == "matrix":
+        matrix = rng.integers(-60, 61, (*shape, draw(st.integers(1, 5))))
+        connections = (
+            Connection(matrix, graded=graded, delay=draw(st.sampled_from([0, 3, rng.integers(0, 4, matrix.shape)]))),
+        )
+        if draw(st.booleans()):
+            back = rng.integers(-60, 61, shape * 2)
+            connections += (Connection(back, True, graded, draw(st.sampled_from([0, rng.integers(0, 4, back.shape)]))),)
+    size = int(np.prod(shape))
+    bias = draw(st.sampled_from([None, rng.integers(-20, 20, size)]))
+    lif = Lif(
+        draw(st.sampled_from([50, rng.integers(1, 200, size)])),
+        draw(st.sampled_from([4096, 0, rng.integers(0, 4097, size)])),
+        draw(st.sampled_from([0, 512, 4096, rng.integers(0, 4097, size)])),
+        bias,
+        *draw(st.sampled_from([(0, 0), (5, 0), (4, 3)])),
+    )
+    delta = SigmaDelta(draw(st.integers(0, 20)), bias, sums=bool(connections), fraction=3, state=draw(st.integers(0, 3)))
+    recurrent = len(connections) > 1  # a graded loop grows beyond all numbers
+    return Layer(connections, lif if recurrent else draw(st.sampled_from([lif, delta, Sigma()])), shape, kind="any")
+
+
+@settings(max_examples=100)
+@given(special_layers(), st.integers(0, 2**32 - 1), st.integers(1, 12), st.sampled_from([1, 40, 1 << 24]))
+def test_any_layer_equals_a_slow_model(layer: Layer, seed: int, steps: int, block: int) -> None:
+    source = np.random.default_rng(seed).integers(-3, 4, (2, steps, layer.sources))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(semantics, "_BLOCK", block)
+        run = semantics.run_layer(layer, source)
+    for sample in range(2):
+        assert (run.sent[sample] == slow_general(layer, source[sample])).all()
+
+
+def test_what_lava_has_no_bits_for_is_refused() -> None:
+    sigma = Layer((Connection(np.array([[1 << 20]]), graded=True),), Sigma(), (1,), kind="dense")
+    with pytest.raises(RuleError, match=r"a dense layer: a sum reaches 3145728000, Lava has 32 bits"):
+        semantics.run_layer(sigma, np.full((1, 4, 1), 1000))
+    kernel = Kernel(np.array([[[[200]]]]), (1, 1, 1))
+    with pytest.raises(RuleError, match="beyond 2"):
+        semantics.run_layer(Layer((Connection(kernel, graded=True),), Sigma(), (1, 1, 1)), np.full((1, 4, 1), 100_000))
+
+
+def test_the_sum_of_a_convolution_wraps() -> None:
+    assert semantics.wrap_sum(ints(LIMIT - 1, LIMIT, -LIMIT, -LIMIT - 1)).tolist() == [LIMIT - 1, -LIMIT, -LIMIT, LIMIT - 1]
 
 
 @pytest.mark.parametrize(("rate", "steps"), [(4096, 1), (4095, 2), (2048, 23), (1024, 53), (128, 412), (1, 33592)])

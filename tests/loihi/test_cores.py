@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from neuro_deploy.errors import RuleError
-from neuro_deploy.ir.chain import Chain, Layer
+from neuro_deploy.ir.chain import Chain, dense
 from neuro_deploy.loihi import limits
 from neuro_deploy.loihi.cores import destinations, place, position, require_fit, violations
 from neuro_deploy.lowering import lower
@@ -18,7 +18,7 @@ def layers(*sizes: int, density: float = 1.0) -> Chain:
     """Layers with random synapses; the first of the sizes is the input's."""
     rng = np.random.default_rng(1)
     weights = [2 * (rng.random((size, before)) < density) for before, size in pairwise(sizes)]
-    return Chain(1, sizes[0] - 1, tuple(Layer(weight.astype(np.int64), None, 100, 4096, 2048) for weight in weights), 1)
+    return Chain(1, sizes[0] - 1, tuple(dense(weight.astype(np.int64), None, 100, 4096, 2048) for weight in weights), 1)
 
 
 @pytest.mark.parametrize(

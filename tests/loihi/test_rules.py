@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neuro_deploy.errors import RuleError
-from neuro_deploy.ir.chain import Chain, Layer, Segment
+from neuro_deploy.ir.chain import Chain, Segment, dense
 from neuro_deploy.ir.semantics import run_chain
 from neuro_deploy.loihi import rules
 from neuro_deploy.loihi.bounds import current_bounds, row_bounds, voltage_bounds
@@ -22,7 +22,7 @@ USE = rules.Use(message_bits=3, steps=20)
 def change(index: int, **fields: Any) -> Chain:
     chain = lower(nets.tiny())
     layers = list(chain.layers)
-    layers[index] = replace(layers[index], **fields)
+    layers[index] = nets.altered(layers[index], **fields)
     return replace(chain, layers=tuple(layers))
 
 
@@ -59,7 +59,7 @@ def test_a_broken_rule_says_what_and_which_limit(chain: Chain, message: str) -> 
 
 def test_all_violations_are_reported_at_once() -> None:
     chain = with_weight(3, 301)
-    layers = (replace(chain.layers[0], threshold=-1), *chain.layers[1:])
+    layers = (nets.altered(chain.layers[0], threshold=-1), *chain.layers[1:])
     with pytest.raises(RuleError) as caught:
         rules.check(replace(chain, layers=layers), message_bits=0, steps=20)
     for part in ("threshold -1", "weight 301 exceeds", "301", "0 message bits", "odd"):
@@ -67,16 +67,16 @@ def test_all_violations_are_reported_at_once() -> None:
 
 
 def test_a_weight_that_lava_would_store_otherwise() -> None:
-    inhibitory = Layer(np.array([[-256, 0]]), np.array([[254]]), 100, 4096, 2048)
-    chain = Chain(1, 1, (inhibitory, Layer(np.array([[2]]), None, 131071, 4096, 0)), 1)
+    inhibitory = dense(np.array([[-256, 0]]), np.array([[254]]), 100, 4096, 2048)
+    chain = Chain(1, 1, (inhibitory, dense(np.array([[2]]), None, 131071, 4096, 0)), 1)
     (violation,) = rules.violations_of(chain, USE)
     assert "layer 0: weight -256 at [0, 0] would be stored as -255" in violation
 
 
 def wide(weight: int, inputs: int, *, threshold: int = 100, decay: int = 2048, rest: int = 0) -> Chain:
     """``inputs`` graded channels on one neuron, and a read-out."""
-    first = Layer(np.array([[weight] * inputs + [rest]]), None, threshold, 4096, decay)
-    return Chain(1, inputs, (first, Layer(np.array([[2]]), None, 131071, 4096, 0)), 40)
+    first = dense(np.array([[weight] * inputs + [rest]]), None, threshold, 4096, decay)
+    return Chain(1, inputs, (first, dense(np.array([[2]]), None, 131071, 4096, 0)), 40)
 
 
 @pytest.mark.parametrize(("inputs", "broken"), [(73, False), (74, True)])
@@ -95,8 +95,8 @@ def test_the_voltage_must_not_clip(inputs: int, broken: bool) -> None:
 
 
 def readout(weight: int, sources: int) -> Chain:
-    first = Layer(np.full((sources, 2), 2), None, 100, 4096, 2048)
-    return Chain(1, 1, (first, Layer(np.full((1, sources), weight), None, 131071, 4096, 0)), 40)
+    first = dense(np.full((sources, 2), 2), None, 100, 4096, 2048)
+    return Chain(1, 1, (first, dense(np.full((1, sources), weight), None, 131071, 4096, 0)), 40)
 
 
 @pytest.mark.parametrize(
@@ -112,8 +112,8 @@ def test_the_readout_must_hold_a_sample(weight: int, sources: int, message: str)
 
 def test_the_bias_line_is_on_at_each_step_of_a_readout() -> None:
     sources = (Segment("a", 0, 25, "compute", "a", 0), Segment("bias", 25, 26, "bias", "bias", 0))
-    last = Layer(np.array([[254] * 25 + [-200]]), None, 131071, 4096, 0)
-    chain = Chain(1, 1, (Layer(np.full((26, 2), 2), None, 100, 4096, 2048, sources), last), 40)
+    last = dense(np.array([[254] * 25 + [-200]]), None, 131071, 4096, 0)
+    chain = Chain(1, 1, (dense(np.full((26, 2), 2), None, 100, 4096, 2048, sources), last), 40)
     low, high = row_bounds(chain, 1, 3, bias_always=True)
     assert (low[0], high[0]) == (-200, 25 * 254 - 200)
     low, high = row_bounds(chain, 1, 3)
@@ -125,19 +125,19 @@ def test_the_bias_line_is_on_at_each_step_of_a_readout() -> None:
 def test_no_run_leaves_the_bounds(seed: int, current_decay: int, voltage_decay: int) -> None:
     rng = np.random.default_rng(seed)
     weights = [2 * rng.integers(-128, 128, shape) for shape in ((3, 4), (3, 3), (2, 3))]
-    first = Layer(
+    first = dense(
         weights[0], weights[1], int(rng.integers(1, 300)), current_decay, voltage_decay, bias=rng.integers(-50, 50, 3)
     )
-    chain = Chain(1, 3, (first, Layer(weights[2], None, 131071, 4096, 0)), 0)
+    chain = Chain(1, 3, (first, dense(weights[2], None, 131071, 4096, 0)), 0)
     injected = rng.integers(0, 8, (4, 30, 4))
     injected[..., 3] = rng.integers(0, 2, (4, 30))
     low, high = current_bounds(chain, 0, 3)
     # The voltage before the reset is not recorded; a threshold that is never reached shows it.
-    silent = replace(first, threshold=(1 << 17) - 1)
+    silent = nets.altered(first, threshold=(1 << 17) - 1)
     for layer in (first, silent):
         run, _ = run_chain(replace(chain, layers=(layer, chain.layers[1])), injected)
         lowest, highest = voltage_bounds(layer, (low, high), 30)
-        assert (run.u >= low).all()
-        assert (run.u <= high).all()
-        assert (run.v >= lowest).all()
-        assert (run.v <= np.maximum(highest, 0)).all()
+        assert (run.states["u"] >= low).all()
+        assert (run.states["u"] <= high).all()
+        assert (run.states["v"] >= lowest).all()
+        assert (run.states["v"] <= np.maximum(highest, 0)).all()

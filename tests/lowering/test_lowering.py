@@ -103,7 +103,7 @@ def test_every_population_equals_the_graph(graph: Graph, drawn: tuple[int, int])
     encoded = encode(graph, steps, seed)
     runs, _ = chain_runs(graph, encoded)
     chain = lower(graph)
-    found = align(chain, [run.spikes for run in runs], steps)
+    found = align(chain, [run.sent for run in runs], steps)
     assert set(found) == {name for name, population in graph.populations.items() if population.fires}
     voltages = runs[-1].voltages
     assert voltages is not None
@@ -121,10 +121,10 @@ def test_after_the_gap_nothing_is_left(graph: Graph, drawn: tuple[int, int]) -> 
     runs, period = chain_runs(graph, encode(graph, steps, seed), repeat=2)
     # The second presentation of the same sample, not reset, repeats every spike of the first.
     for run in runs:
-        assert (run.spikes[:, :period] == run.spikes[:, period:]).all()
-        assert not run.spikes[:, -1].any()
-        assert not run.u.any()
-    assert not any(run.v.any() for run in runs[:-1])
+        assert (run.sent[:, :period] == run.sent[:, period:]).all()
+        assert not run.sent[:, -1].any()
+        assert not run.states["u"].any()
+    assert not any(run.states["v"].any() for run in runs[:-1])
 
 
 @settings(max_examples=80)
