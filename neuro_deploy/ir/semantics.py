@@ -170,8 +170,8 @@ def run_layer(layer: Layer, source: NDArray[np.generic], *, keep_voltages: bool 
     return LayerRun(sent, states, voltages)
 
 
-_BLOCK = 1 << 24
-"""Sums that are made at once: 128 MB."""
+_BLOCK = 1 << 20
+"""Sums that are made at once: 8 MB, which stay in a cache."""
 
 _INT32 = np.iinfo(np.int32)
 

@@ -188,7 +188,8 @@ def fan_out(connection: Connection) -> Integers:
     """Nonzero synapses of each source, int64 [sources]."""
     weight = connection.weight
     if not isinstance(weight, Kernel):
-        return np.sum(weight != 0, axis=0, dtype=np.int64)
+        counts: Integers = np.count_nonzero(weight, axis=0)
+        return counts
     channels = weight.source[2] // weight.groups
     there = (weight.weight != 0).reshape(weight.groups, -1, *weight.weight.shape[1:]).sum(axis=1)  # [groups, inputs, x, y]
     there = there.reshape(weight.groups * channels, *weight.weight.shape[2:])
@@ -196,20 +197,23 @@ def fan_out(connection: Connection) -> Integers:
     for x in range(there.shape[1]):
         for y in range(there.shape[2]):
             found[weight.places(0, x)[0], weight.places(1, y)[0]] += there[:, x, y]
-    return np.ravel(found)
+    flat: Integers = found.reshape(-1)
+    return flat
 
 
 def fan_in(connection: Connection) -> Integers:
     """Nonzero synapses of each neuron, int64 [neurons]."""
     weight = connection.weight
     if not isinstance(weight, Kernel):
-        return np.sum(weight != 0, axis=1, dtype=np.int64)
+        counts: Integers = np.count_nonzero(weight, axis=1)
+        return counts
     there = np.count_nonzero(weight.weight, axis=1)
     found = np.zeros(weight.target, np.int64)
     for x in range(there.shape[1]):
         for y in range(there.shape[2]):
             found[weight.places(0, x)[1], weight.places(1, y)[1]] += there[:, x, y]
-    return np.ravel(found)
+    flat: Integers = found.reshape(-1)
+    return flat
 
 
 def laid_out(connection: Connection) -> Synapses:
