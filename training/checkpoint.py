@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from neuro_deploy.errors import ConfigError, ModelFileError
 from neuro_deploy.files import read_limited, remedy
 from neuro_deploy.ir.inputs import Signature
-from neuro_deploy.ir.manifest import STEPS_MAX, WIDTH_MAX, Classes
+from neuro_deploy.ir.manifest import NEURONS_MAX, STEPS_MAX, Classes
 from neuro_deploy.training.archive import pack, unpack
 from neuro_deploy.training.config import Config, checked
 from neuro_deploy.training.data_settings import Strict
@@ -38,7 +38,7 @@ class _About(Strict):
 
     config: Config
     classes: Classes
-    channels: int = Field(ge=1, le=WIDTH_MAX)
+    channels: int = Field(ge=1, le=NEURONS_MAX)
     steps: int = Field(ge=1, le=STEPS_MAX)
     epoch: int = Field(ge=0, le=1 << 30)
     accuracy: float = Field(ge=0, le=1)

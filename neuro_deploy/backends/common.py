@@ -1,6 +1,7 @@
 """What every backend does alike: check and lay out the samples, and bring recorded layers back to model time."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from neuro_deploy.ir.chain import Chain
 from neuro_deploy.ir.inputs import inject
 from neuro_deploy.ir.network import Network
+from neuro_deploy.ir.semantics import sent_type
 from neuro_deploy.ir.trace import Trace
 
 
@@ -28,10 +30,10 @@ def prepare(network: Network, encoded: NDArray[np.int32]) -> NDArray[np.int32]:
     return inject(network.signature.accept(encoded), manifest.input, manifest.latency + manifest.gap)
 
 
-def records(chain: Chain, injected: NDArray[np.int32]) -> tuple[tuple[NDArray[np.uint8], ...], NDArray[np.int64]]:
+def records(chain: Chain, injected: NDArray[np.int32]) -> tuple[tuple[NDArray[Any], ...], NDArray[np.int64]]:
     """Room for what a run leaves: spikes [samples, steps, neurons] of each layer, voltages [samples, neurons] of the last one."""
     samples, steps = injected.shape[:2]
-    layers = tuple(np.empty((samples, steps, layer.size), np.uint8) for layer in chain.layers)
+    layers = tuple(np.empty((samples, steps, layer.size), sent_type(layer)) for layer in chain.layers)
     return layers, np.empty((samples, chain.layers[-1].size), np.int64)
 
 
@@ -39,7 +41,7 @@ def recorded(
     backend: str,
     network: Network,
     injected: NDArray[np.int32],
-    layers: tuple[NDArray[np.uint8], ...],
+    layers: tuple[NDArray[Any], ...],
     voltages: NDArray[np.int64],
     *,
     seconds: float,
@@ -51,33 +53,38 @@ def recorded(
         backend: its name.
         network: what ran.
         injected: int32 [samples, steps, input channels].
-        layers: uint8 [samples, steps, neurons] of each layer.
+        layers: [samples, steps, neurons] of each layer, what it sent.
         voltages: int64 [samples, neurons of the last layer], after chip step T + D.
         seconds: wall time of the run.
         startup: wall time before it.
     """
     manifest = network.manifest
     populations = align(network.chain, layers, manifest.steps)
-    readout = voltages[:, manifest.readout.start : manifest.readout.stop]
+    place = slice(manifest.readout.start, manifest.readout.stop)
+    if manifest.readout.kind == "voltage":
+        readout = voltages[:, place]
+    else:
+        sent = layers[-1][:, manifest.latency : manifest.latency + manifest.steps, place].astype(np.int64)
+        readout = sent.sum(axis=1) if manifest.readout.kind == "sum" else sent[:, -1]
     return Trace(backend, injected, populations, layers, readout, network.chain.segments, seconds, startup)
 
 
-def align(chain: Chain, layers: Sequence[NDArray[np.uint8]], steps: int) -> dict[str, NDArray[np.uint8]]:
+def align(chain: Chain, layers: Sequence[NDArray[Any]], steps: int) -> dict[str, NDArray[Any]]:
     """Cut the computing populations out of recorded layers and shift them to model time.
 
-    The neurons of layer ``k`` hold at chip step ``t + k + 1`` the model's step ``t`` (0-based).
+    The neurons of layer ``k`` hold at chip step ``t + depths[k]`` the model's step ``t`` (0-based).
 
     Args:
         chain: its segments say where the populations are.
-        layers: uint8 [samples, chip steps, neurons] for each layer, at least ``steps + D`` chip steps.
+        layers: [samples, chip steps, neurons] for each layer, at least ``steps + D`` chip steps.
         steps: T, steps of a sample.
 
     Returns:
-        uint8 [samples, T, neurons] by the population's name, in the order of the layers.
+        [samples, T, neurons] by the population's name, in the order of the layers.
     """
     return {
-        segment.name: layers[index][:, index + 1 : index + 1 + steps, segment.start : segment.stop]
-        for index, layer in enumerate(chain.layers)
+        segment.name: sent[:, depth : depth + steps, segment.start : segment.stop]
+        for layer, sent, depth in zip(chain.layers, layers, chain.depths, strict=True)
         for segment in layer.segments
         if segment.role == "compute"
     }

@@ -99,7 +99,7 @@ def encode(samples: ArrayLike, encoder: Encoder) -> NDArray[np.int32]:
 
     Raises:
         InputError: not three dimensions, no numbers, NaN or infinity, or, where the encoder does not clip, a value outside
-            ``0 .. 2**message_bits - 1`` after scaling.
+            ``0 .. 2**message_bits - 1`` after scaling, or one that is no integer where it must be.
     """
     with np.errstate(over="ignore"):  # infinite, then
         values = numbers(samples, "samples").astype(np.float64, copy=False)
@@ -113,19 +113,43 @@ def encode(samples: ArrayLike, encoder: Encoder) -> NDArray[np.int32]:
     with np.errstate(over="ignore"):  # infinite, then, and beyond the limits
         encoded = values - encoder.offset
         encoded *= encoder.scale
+    if encoder.exact:
+        _require_integers(encoded)
     np.rint(encoded, out=encoded)
     if encoder.clip:
-        np.clip(encoded, 0, encoder.largest, out=encoded)
-    outside = (encoded < 0) | (encoded > encoder.largest)
+        np.clip(encoded, encoder.lowest, encoder.largest, out=encoded)
+    outside = (encoded < encoder.lowest) | (encoded > encoder.largest)
     if outside.any():
         where = np.argwhere(outside)[0]
-        low, high = encoder.offset, encoder.offset + encoder.largest / encoder.scale
+        low, high = (encoder.offset + end / encoder.scale for end in (encoder.lowest, encoder.largest))
         raise InputError(
             f"sample {where[0]} has {values[tuple(where)]:g} at step {where[1]}, channel {where[2]}: "
-            f"the encoder takes {low:g} to {high:g}; rescale the data or train with another encoder"
+            f"the encoder takes {low:g} to {high:g}; {_remedy(encoder, np.abs(encoded).max())}"
         )
     integers: NDArray[np.int32] = encoded.astype(np.int32, order="C")
     return integers
+
+
+def _remedy(encoder: Encoder, largest: float) -> str:
+    if encoder.message_bits:
+        return "rescale the data or train with another encoder"
+    bits = int(largest).bit_length()
+    return f"a synapse without message bits counts every value that is not 0 as 1: give --message-bits {bits}, or spikes"
+
+
+def _require_integers(encoded: NDArray[np.float64]) -> None:
+    """Lava takes a number that is no integer for another one: of 0.1 a synapse without message bits makes 1, another one 0.
+
+    Raises:
+        InputError: there is one.
+    """
+    broken = encoded != np.rint(encoded)
+    if broken.any():
+        where = np.argwhere(broken)[0]
+        raise InputError(
+            f"sample {where[0]} has {encoded[tuple(where)]:g} at step {where[1]}, channel {where[2]}: this network reads integers; "
+            "multiply the data, and the first layer's threshold, until they are, and give --message-bits"
+        )
 
 
 @dataclass(frozen=True)
@@ -137,12 +161,14 @@ class Signature:
         steps: T, of a sample.
         channels: of a step.
         classes: how many.
+        shape: (width, height, channels) of a step, if it has one; samples may have it too.
     """
 
     encoder: Encoder
     steps: int
     channels: int
     classes: int
+    shape: tuple[int, ...] = ()
 
     def encode(self, samples: ArrayLike) -> NDArray[np.int32]:
         """Quantise samples to the graded integers that the network reads.
@@ -156,7 +182,7 @@ class Signature:
         Raises:
             InputError: another shape or type, or a value that the encoder does not take.
         """
-        values = numbers(samples, "samples")
+        values = self._flat(numbers(samples, "samples"))
         self._fits(values, "samples have")
         return encode(values, self.encoder)
 
@@ -172,21 +198,30 @@ class Signature:
         Raises:
             InputError: another shape or type, or a value that no message carries.
         """
-        values = numbers(encoded, "encoded samples")
+        values = self._flat(numbers(encoded, "encoded samples"))
         self._fits(values, "encoded samples have")
         if values.dtype.kind == "f":
             raise InputError(f"encoded samples are of type {values.dtype}: they must be integers; encode the samples first")
-        limit, low, high = self.encoder.largest, int(values.min()), int(values.max())
-        if low < 0 or high > limit:
-            worst = low if low < 0 else high
-            raise InputError(f"an encoded sample holds {worst}, a graded spike carries 0 to {limit}: encode the samples")
+        lowest, limit, low, high = self.encoder.lowest, self.encoder.largest, int(values.min()), int(values.max())
+        if low < lowest or high > limit:
+            worst = low if low < lowest else high
+            if not self.encoder.message_bits and low >= 0:
+                raise InputError(f"an encoded sample holds {worst}, a spike is 0 or 1: {_remedy(self.encoder, high)}")
+            raise InputError(f"an encoded sample holds {worst}, a graded spike carries {lowest} to {limit}: encode the samples")
         return np.array(values, np.int32, order="C")  # its own: a file's may be mapped, and cannot be written to
+
+    def _flat(self, values: NDArray[Any]) -> NDArray[Any]:
+        """[samples, T, channels] of samples [samples, T, width, height, channels]."""
+        if self.shape and values.shape[2:] == self.shape:
+            return values.reshape(*values.shape[:2], -1)
+        return values
 
     def _fits(self, values: NDArray[Any], what: str) -> None:
         """Refuse an array that is not [samples, T, channels]."""
         if values.ndim != 3 or values.shape[1:] != (self.steps, self.channels) or not len(values):
+            shaped = f" or [samples, {self.steps}, {', '.join(map(str, self.shape))}]" if self.shape else ""
             raise InputError(
-                f"{what} shape {list(values.shape)}, the network reads [samples, {self.steps}, {self.channels}] "
+                f"{what} shape {list(values.shape)}, the network reads [samples, {self.steps}, {self.channels}]{shaped} "
                 "and at least one sample"
             )
 
@@ -200,13 +235,15 @@ def inject(encoded: NDArray[np.int32], spec: InputSpec, silence: int) -> NDArray
         silence: steps of zeros after the sample, D + G.
 
     Returns:
-        int32 [samples, T + silence, frames * channels + 1].
+        int32 [samples, T + silence, frames * channels, and one more if there is a constant channel].
     """
     samples, steps, channels = encoded.shape
-    injected = np.zeros((samples, steps + silence, spec.frames * channels + 1), np.int32)
+    constant = spec.constant_channel is not None
+    injected = np.zeros((samples, steps + silence, spec.frames * channels + constant), np.int32)
     for lag in range(min(spec.frames, steps)):
         injected[:, lag:steps, lag * channels : (lag + 1) * channels] = encoded[:, : steps - lag]
-    injected[:, :steps, spec.constant_channel] = 1
+    if constant:
+        injected[:, :steps, spec.constant_channel] = 1
     return injected
 
 

@@ -1,24 +1,36 @@
 """The manifest beside a NetX file: what the file's neurons mean, how to feed it and where to read it."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import numpy as np
-from pydantic import AfterValidator, Base64Bytes, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    Base64Bytes,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from neuro_deploy.ir.chain import Name, Segment
 
 FORMAT_VERSION: Final = 3
 """Raised whenever a reader of an older manifest could misread a newer one, or would refuse it for a field that it does not know."""
 
-READABLE = 1, 2, FORMAT_VERSION
-"""Versions that are read: 1 has no front end and never clips, 1 and 2 have no examples."""
+ADOPTED_VERSION: Final = 4
+"""Of the manifests of networks that this project did not make; its own need nothing of it."""
+
+READABLE = 1, 2, FORMAT_VERSION, ADOPTED_VERSION
+"""Versions that are read: 1 has no front end and never clips, 1 and 2 have no examples, 4 has options of the loader."""
 
 STEPS_MAX: Final = 1 << 20
 """Steps of a sample: a quarter of an hour of frames a millisecond apart."""
 
-WIDTH_MAX: Final = 1 << 16
-"""Channels of a frame, and classes."""
+NEURONS_MAX: Final = 1 << 21
+"""Neurons of a network, channels of a frame, and classes; a Loihi 2 has a million neurons, and the largest known NetX file as many."""
 
 WINDOWED_MAX: Final = 1 << 26
 """Samples in all windows of a recording together; a front end filters some ten million a second."""
@@ -39,45 +51,70 @@ def _folder(name: str) -> str:
     return name
 
 
-Classes = Annotated[tuple[Name, ...], Field(min_length=1, max_length=WIDTH_MAX), AfterValidator(_distinct)]
+Classes = Annotated[tuple[Name, ...], Field(min_length=1, max_length=NEURONS_MAX), AfterValidator(_distinct)]
 """Names of classes, in the order of the read-out's neurons."""
+
+
+Answer = Literal["voltage", "sum", "last"]
+
+Size = Annotated[int, Field(ge=1, le=NEURONS_MAX)]
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    later: ClassVar[tuple[str, ...]] = ()
+    """Fields that are written only where they say something: manifests that do not need them stay as they were."""
+
+    @model_serializer(mode="wrap")
+    def _without_later(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        silent = {name for name in self.later if getattr(self, name) == type(self).model_fields[name].default}
+        return {name: value for name, value in values.items() if name not in silent}
 
 
 class Encoder(_Strict):
     """From the data's own unit to graded integers: ``round((x - offset) * scale)``, halves to even.
 
     Attributes:
-        message_bits: the integers lie in ``0 .. 2**message_bits - 1``.
+        message_bits: the integers lie in ``0 .. 2**message_bits - 1``; 0: they are spikes, 0 or 1.
         scale: integers in one unit of the data.
         offset: what becomes 0.
         clip: integers beyond the limits are brought there; otherwise they are refused.
+        signed: the integers may be negative, down to ``1 - 2**message_bits``.
+        exact: numbers that are no integers after scaling are refused instead of being rounded.
     """
 
-    message_bits: int = Field(ge=1, le=24)
+    later = ("signed", "exact")
+
+    message_bits: int = Field(ge=0, le=24)
     scale: float = Field(default=1.0, ge=1 / LARGEST, le=LARGEST)
     offset: float = Field(default=0.0, ge=-LARGEST, le=LARGEST)
     clip: bool = False
+    signed: bool = False
+    exact: bool = False
 
     @property
     def largest(self) -> int:
         """The largest integer of a message."""
-        return (1 << self.message_bits) - 1
+        return max(1, (1 << self.message_bits) - 1)
+
+    @property
+    def lowest(self) -> int:
+        """The lowest integer of a message."""
+        return -self.largest if self.signed else 0
 
 
 class InputSpec(Encoder):
     """How the host feeds the chain.
 
     A sample is float [T, channels], which the encoder turns into integers. At each step the host injects frame ``t``, ``t-1``, ...
-    (``frames`` of them, zeros before the start) and 1 on ``constant_channel`` for exactly the T steps of the sample.
+    (``frames`` of them, zeros before the start) and 1 on ``constant_channel``, if there is one, for exactly the T steps of the sample.
     """
 
-    channels: int = Field(ge=1, le=WIDTH_MAX)
+    channels: int = Field(ge=1, le=NEURONS_MAX)
     frames: int = Field(ge=1, le=STEPS_MAX)
-    constant_channel: int = Field(ge=1)
+    constant_channel: int | None = Field(ge=1)
 
 
 class FrontEndSpec(_Strict):
@@ -152,11 +189,11 @@ class FrontEndSpec(_Strict):
 
 
 class LayerSpec(_Strict):
-    """One layer of the chain; its neurons hold the model's step ``t - index - 1`` at chip step ``t`` (both 0-based)."""
+    """One layer of the chain; at chip step ``t`` its neurons hold the model's step ``t - depth``, see :class:`.chain.Chain`."""
 
     index: int = Field(ge=0)
     size: int = Field(ge=1)
-    kind: Literal["dense", "dense_rec"]
+    kind: Literal["dense", "dense_rec", "conv", "input"]
     populations: tuple[Segment, ...]
 
 
@@ -169,13 +206,37 @@ class ReadoutSpec(_Strict):
         stop: one past the last.
         scale: voltage of 1 in the sums of integer weights.
         logit: voltage of 1 in the model's logits, whose softmax is the confidence; None in manifests of format 1.
+        kind: what the answer is: the ``voltage``; the ``sum`` of what the neurons sent during the T steps; what they sent ``last``.
     """
+
+    later = ("kind",)
 
     layer: int = Field(ge=0)
     start: int = Field(ge=0)
     stop: int = Field(ge=1)
     scale: int = Field(ge=1, le=1 << 24)
     logit: int | None = Field(default=None, ge=1, le=1 << 53)
+    kind: Answer = "voltage"
+
+
+class Loading(_Strict):
+    """Options with which ``lava.lib.dl.netx.hdf5.Network`` loads a file that this project did not make.
+
+    Attributes:
+        input_shape: (width, height, channels) of the input, where the file does not say it.
+        reset_interval: LIF neurons are reset each so many steps; None: never.
+        reset_offset: the step of the first layer's first reset; each further layer's comes a step later.
+        skip_layers: first layers of the file that are left out.
+        num_layers: layers of the file, counted before any is left out; None: all.
+        spike_exp: binary places of graded messages.
+    """
+
+    input_shape: tuple[()] | tuple[Size, Size, Size] = ()
+    reset_interval: int | None = Field(default=None, ge=1, le=STEPS_MAX)
+    reset_offset: int = Field(default=0, ge=0, le=STEPS_MAX)
+    skip_layers: int = Field(default=0, ge=0, le=1 << 14)
+    num_layers: int | None = Field(default=None, ge=1, le=1 << 14)
+    spike_exp: int = Field(default=6, ge=0, le=7)
 
 
 class Examples(_Strict):
@@ -217,21 +278,36 @@ class Manifest(_Strict):
         readout: where the answer is.
         examples: a few samples with their answers.
         sha256: of the checkpoint and of the NetX file; None of a network that is in no file.
+        loading: how a file that this project did not make is loaded; None of its own.
     """
 
-    format_version: Literal[1, 2, 3] = FORMAT_VERSION
+    later = ("loading",)
+
+    format_version: Literal[1, 2, 3, 4] = FORMAT_VERSION
     config: Annotated[Name, AfterValidator(_folder)]
     settings: dict[str, Any] | None = None
     classes: Classes
     front_end: FrontEndSpec | None = None
     input: InputSpec
     steps: int = Field(ge=1, le=STEPS_MAX)
-    latency: int = Field(ge=1)
+    latency: int = Field(ge=0)
     gap: int = Field(ge=0)
     layers: tuple[LayerSpec, ...] = Field(min_length=1)
     readout: ReadoutSpec
     examples: Examples | None = None
     sha256: Hashes | None = None
+    loading: Loading | None = None
+
+    @model_validator(mode="after")
+    def _adopted_or_not(self) -> "Manifest":
+        adopted = self.loading is not None
+        if adopted != (self.format_version == ADOPTED_VERSION):
+            raise ValueError(f"format_version {ADOPTED_VERSION} belongs to networks that were adopted, and these to it")
+        if not adopted and (self.input.constant_channel is None or not self.input.message_bits or not self.latency):
+            raise ValueError(
+                "without a constant channel, message bits or layers that take a step: only what was adopted can be so"
+            )
+        return self
 
 
 @dataclass(frozen=True)

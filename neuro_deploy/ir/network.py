@@ -95,7 +95,8 @@ class Network:
     def signature(self) -> Signature:
         """What it takes, and how many classes it tells apart."""
         manifest = self.manifest
-        return Signature(manifest.input, manifest.steps, manifest.input.channels, len(manifest.classes))
+        shape = self.chain.input_shape
+        return Signature(manifest.input, manifest.steps, manifest.input.channels, len(manifest.classes), shape)
 
     def with_examples(self, samples: Samples, readout: NDArray[np.int64]) -> "Network":
         """The network with samples that its file carries.

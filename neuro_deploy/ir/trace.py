@@ -1,6 +1,7 @@
 """What a backend returns: every spike of a run and the read-out, in the same form whoever ran it."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,10 +17,12 @@ class Trace:
     Attributes:
         backend: name of the backend that ran.
         input: int32 [samples, steps, channels], as injected; ``steps = T + D + G``.
-        populations: by name, uint8 [samples, T, neurons]: every computing population, aligned to model time.
-        layers: uint8 [samples, steps, neurons] for each layer, every neuron as emitted, 0-based chip steps; None from a
+        populations: by name, [samples, T, neurons]: what every computing population sent, aligned to model time; spikes as uint8,
+            graded messages as int32.
+        layers: of the same types [samples, steps, neurons] for each layer, every neuron as emitted, 0-based chip steps; None from a
             backend that runs the model and not the chain.
-        readout: int64 [samples, classes], the read-out's voltage after chip step T + D: 64 times the integer logits.
+        readout: int64 [samples, classes], the answer: the read-out's voltage after chip step T + D, 64 times the integer logits; of a
+            network that was adopted perhaps the sum of what it sent, or what it sent last.
         segments: for each layer of the chain what its neurons are.
         seconds: wall time of the run itself (measured), without start-up.
         startup: wall time before the first step (measured): loading, compiling, starting processes.
@@ -27,8 +30,8 @@ class Trace:
 
     backend: str
     input: NDArray[np.int32]
-    populations: dict[str, NDArray[np.uint8]]
-    layers: tuple[NDArray[np.uint8], ...] | None
+    populations: dict[str, NDArray[Any]]
+    layers: tuple[NDArray[Any], ...] | None
     readout: NDArray[np.int64]
     segments: tuple[tuple[Segment, ...], ...]
     seconds: float

@@ -27,8 +27,14 @@ def require_agreement(chain: Chain, manifest: Manifest, fail: Fail) -> None:
 
 
 def _input(chain: Chain, manifest: Manifest, fail: Fail) -> None:
-    if not len(chain.layers) == len(manifest.layers) == manifest.latency:
-        fail(f"{len(manifest.layers)} layers and latency {manifest.latency}, the NetX file has {len(chain.layers)} layers")
+    if len(chain.layers) != len(manifest.layers) or chain.latency != manifest.latency:
+        fail(
+            f"{len(manifest.layers)} layers and latency {manifest.latency}, "
+            f"the NetX file has {len(chain.layers)} layers and latency {chain.latency}"
+        )
+    if manifest.loading is not None:
+        _adopted_input(chain, manifest, fail)
+        return
     inputs = manifest.input.frames * manifest.input.channels + 1
     if chain.input_size != inputs or manifest.input.constant_channel != inputs - 1:
         fail(
@@ -37,8 +43,17 @@ def _input(chain: Chain, manifest: Manifest, fail: Fail) -> None:
         )
 
 
+def _adopted_input(chain: Chain, manifest: Manifest, fail: Fail) -> None:
+    """A file that this project did not make: frames are fed as they are, and each sample starts from rest."""
+    spec = manifest.input
+    if (spec.channels, spec.frames, spec.constant_channel) != (chain.input_size, 1, None):
+        fail(f"input of {spec.frames} frames x {spec.channels} channels, the NetX file reads one frame of {chain.input_size}")
+
+
 def _layers(chain: Chain, manifest: Manifest, fail: Fail) -> None:
     for index, (layer, spec) in enumerate(zip(chain.layers, manifest.layers, strict=True)):
+        if manifest.loading is None and layer.special is not None:
+            fail(f"layer {index} of the NetX file has {layer.special}, and no options of the loader are given: adopt it")
         if (spec.index, spec.size, spec.kind) != (index, layer.size, layer.kind):
             fail(
                 f"layer {spec.index} is {spec.kind} [{spec.size}], the NetX file's layer {index} is {layer.kind} [{layer.size}]"
@@ -103,6 +118,12 @@ def _gap(chain: Chain, manifest: Manifest, fail: Fail) -> None:
 
     Fewer steps would leave something of a sample to the next one, many more would take for ever.
     """
+    if manifest.loading is not None:
+        if manifest.gap:
+            fail(
+                f"gap is {manifest.gap} silent steps: a network that was adopted starts each sample from rest, with a gap of 0"
+            )
+        return
     emptying = sum(len({segment.lag for segment in spec.populations if segment.role == "tap"}) for spec in manifest.layers)
     currents = {layer.current_decay for layer in chain.layers}
     voltages = {layer.voltage_decay for layer in chain.layers[:-1]} - {0}  # without a leak nothing settles, however long it is

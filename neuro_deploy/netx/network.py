@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from neuro_deploy.errors import ModelFileError
 from neuro_deploy.files import Content, read_limited, remedy, sha256, write_all_atomically
 from neuro_deploy.ir.chain import Chain
-from neuro_deploy.ir.manifest import READABLE, Hashes, Manifest
+from neuro_deploy.ir.manifest import READABLE, Hashes, Loading, Manifest
 from neuro_deploy.ir.network import NetFile, Network
 from neuro_deploy.loihi import rules
 from neuro_deploy.netx.agreement import require_agreement
@@ -65,7 +65,8 @@ def save_network(network: Network, net: Path, checkpoint: bytes | None = None) -
         OutputError: a file cannot be written; none has changed.
     """
     chain, manifest = network.chain, network.manifest
-    rules.check(chain, message_bits=manifest.input.message_bits, steps=manifest.steps)
+    if manifest.loading is None:  # one that was adopted is what it is
+        rules.check(chain, message_bits=manifest.input.message_bits, steps=manifest.steps)
     file = NetFile(net, content(network), chain)
     trained = None if checkpoint is None else hashlib.sha256(checkpoint).hexdigest()
     hashes = Hashes(checkpoint=trained, net=hashlib.sha256(file.content).hexdigest())
@@ -100,10 +101,11 @@ def load_network(net: Path) -> Network:
     def fail(message: str) -> NoReturn:
         raise ModelFileError(f"{path}: {message}; export it again")
 
-    chain = parse(content, net)
+    chain = parse(content, net, manifest.loading or Loading(), manifest.input.message_bits).chain
     require_agreement(chain, manifest, fail)
     layers = tuple(replace(layer, segments=spec.populations) for layer, spec in zip(chain.layers, manifest.layers, strict=True))
-    chain = Chain(manifest.input.frames, manifest.input.channels, layers, manifest.gap)
+    constant = manifest.input.constant_channel is not None
+    chain = Chain(manifest.input.frames, manifest.input.channels, layers, manifest.gap, constant, chain.input_shape)
     network = Network(chain, manifest, NetFile(net, content, chain), _beside(net, ".npz"))
     network.examples()  # refuses what does not fit
     return network

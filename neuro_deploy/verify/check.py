@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,7 +142,7 @@ def read_outs(reference: str, expected: NDArray[np.int64], trace: Trace) -> Comp
     return Comparison(reference, trace.backend, len(expected), (), int(different.size), int(different.sum()), first)
 
 
-Spikes = NDArray[np.uint8]
+Spikes = NDArray[Any]
 
 
 def _populations(reference: Trace, trace: Trace, samples: int) -> Iterator[tuple[str, Spikes, Spikes]]:

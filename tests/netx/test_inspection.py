@@ -84,13 +84,13 @@ def packed_by_others(file: h5py.File) -> None:
 
 def many_neurons(file: h5py.File) -> None:
     """Few synapses to each."""
-    file["layer/3/shape"][...] = 1 << 17
+    file["layer/3/shape"][...] = 1 << 22
     del file[WEIGHT]
-    file.create_dataset(WEIGHT, (1 << 17, 29), "i1", chunks=(1 << 12, 29), compression="gzip")
+    file.create_dataset(WEIGHT, (1 << 20, 29), "i1", chunks=(1 << 12, 29), compression="gzip")
 
 
 CASES: dict[str, tuple[Change, str]] = {
-    "many neurons": (many_neurons, r"layer 3: 131,\d+ neurons up to here, at most 131,072 are read: those of a whole chip"),
+    "many neurons": (many_neurons, r"layer 3: shape \[4194304\] has 4,194,304 neurons, at most 2,097,152 are read"),
     "a soft link": (replaced("layer/1", h5py.SoftLink("/layer/2")), "layer: '1' is a link to another place or file"),
     "a link to another file": (replaced(WEIGHT, h5py.ExternalLink("pipe", "w")), "layer 3: 'weight' is a link to another"),
     "values in another file": (stored_elsewhere, "layer 3: weight has its values in another file"),

@@ -22,7 +22,7 @@ from neuro_deploy.datasets import layouts
 from neuro_deploy.datasets.layouts import Clip
 from neuro_deploy.errors import DatasetError, OutputError
 from neuro_deploy.files import reason, remedy, write_atomically
-from neuro_deploy.ir.manifest import LARGEST, STEPS_MAX, WIDTH_MAX, FrontEndSpec
+from neuro_deploy.ir.manifest import LARGEST, NEURONS_MAX, STEPS_MAX, FrontEndSpec
 from neuro_deploy.training.data.common import Augment, Data, Split, Watch
 from neuro_deploy.training.data.settings import DataSet, Strict
 
@@ -62,7 +62,7 @@ class AugmentSettings(Strict):
     background: float = Field(default=0.0, ge=0, le=1)
     noise: float = Field(default=0.0, ge=0, le=LARGEST)
     mask_frames: int = Field(default=0, ge=0, le=STEPS_MAX)
-    mask_bins: int = Field(default=0, ge=0, le=WIDTH_MAX)
+    mask_bins: int = Field(default=0, ge=0, le=NEURONS_MAX)
     mixup: float = Field(default=0.0, ge=0, le=1)
 
 
