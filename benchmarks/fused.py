@@ -57,7 +57,7 @@ def _configure(variant: str, recorded: bool, net: Any, rows: NDArray[np.int32], 
         record = Record.of(net, len(rows)) if recorded else None
         return FusedRunCfg(net, record=record, inputs=rows, free_running=True), lambda: record and record.spikes.copy()
     np.save(folder / "rows.npy", rows)
-    source = Source(folder / "rows.npy", rows.shape[1])
+    source = Source(folder / "rows.npy", rows.shape[1:])
     source.s_out.connect(net.inp)
     models: dict[Any, Any] = {source: PySource}
     if variant == "fused":

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 Way = Literal["stock", "fused", "hardware"]
 
@@ -30,6 +30,8 @@ class Job:
         steps: T + D, after which the read-out is read.
         gap: G, silent steps after that.
         sizes: number of neurons of each layer.
+        loading: further options of ``hdf5.Network``, for a network that this project did not make, each sample of which starts in a
+            new one; None: one network runs all samples, and is at rest after each gap.
         way: ``stock``: Lava's fixed-point simulation, a process for each part; ``fused``: the same as one process
             (:mod:`neuro_deploy.fused`); ``hardware``: on the chip.
     """
@@ -41,6 +43,7 @@ class Job:
     steps: int
     gap: int
     sizes: tuple[int, ...]
+    loading: dict[str, Any] | None = None
     way: Way = "stock"
 
     @property
@@ -60,8 +63,13 @@ class Job:
 
     @property
     def spikes(self) -> Path:
-        """uint8 [samples * (T + D + G), neurons of all layers]; made by the parent, filled by the worker."""
+        """uint8 or int32 [samples * (T + D + G), neurons of all layers]; made by the parent, filled by the worker."""
         return self.folder / "spikes.npy"
+
+    @property
+    def period(self) -> int:
+        """Steps of a sample, T + D + G."""
+        return self.steps + self.gap
 
     @property
     def layers(self) -> list[slice]:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.lib.format import open_memmap
@@ -23,7 +24,10 @@ from neuro_deploy.backends import lava_python, reaper
 from neuro_deploy.backends.common import prepare, recorded
 from neuro_deploy.backends.job import DONE, ERROR, Job, Way
 from neuro_deploy.errors import BackendError
+from neuro_deploy.ir.chain import Chain
+from neuro_deploy.ir.manifest import Loading
 from neuro_deploy.ir.network import Network
+from neuro_deploy.ir.semantics import sent_type
 from neuro_deploy.ir.trace import Trace
 from neuro_deploy.netx import content
 
@@ -49,7 +53,7 @@ class LavaBackend:
     """Runs the NetX file in ``lava.lib.dl.netx.hdf5.Network`` with ``Loihi2SimCfg(select_tag="fixed_pt")``.
 
     All samples run one after the other without a reset of anything but the read-out's voltage, with the manifest's gap between
-    them.
+    them; those of a network that was adopted in a new network each.
 
     Args:
         time_limit: seconds that start-up, or one sample, may take before the run is given up.
@@ -72,6 +76,8 @@ class LavaBackend:
         injected = prepare(network, encoded)
         samples, steps = injected.shape[:2]
         chain, manifest = network.chain, network.manifest
+        _require_loadable(self.name, chain)
+        graded = any(layer.graded for layer in chain.layers)
         with tempfile.TemporaryDirectory(prefix="nd_lava_", dir=_place()) as name:
             job = Job(
                 folder=Path(name),
@@ -81,19 +87,23 @@ class LavaBackend:
                 steps=manifest.steps + manifest.latency,
                 gap=manifest.gap,
                 sizes=tuple(layer.size for layer in chain.layers),
+                loading=None if manifest.loading is None else options(manifest.loading),
                 way=self.way,
             )
             job.net.write_bytes(content(network))
             np.save(job.input, injected.reshape(samples * steps, -1))
             shape = (samples * steps, sum(job.sizes))
-            _make_room(job.spikes, shape)
+            _make_room(job.spikes, shape, np.dtype(np.int32 if graded else np.uint8))
             (job.folder / _PACKAGE.name).symlink_to(_PACKAGE)
             job.save()
             begin = time.time()
             with _worker(job, python) as worker:
                 self._watch(worker, job)
             spikes = np.load(job.spikes).reshape(samples, steps, -1)
-            layers = tuple(spikes[:, :, place] for place in job.layers)
+            layers = tuple(
+                spikes[:, :, place].astype(sent_type(layer), copy=False)
+                for place, layer in zip(job.layers, chain.layers, strict=True)
+            )
             voltages = np.load(job.readout)
             times = json.loads((job.folder / DONE).read_text())
         startup = times["start"] - begin
@@ -200,9 +210,27 @@ def _environment(folder: Path) -> dict[str, str]:
     return variables
 
 
-def _make_room(path: Path, shape: tuple[int, int]) -> None:
-    """Make a uint8 array of zeros in a file, with all of its space on the disk: a full one would end the worker when it writes."""
-    array = open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)  # type: ignore[no-untyped-call]
+def options(loading: Loading) -> dict[str, Any]:
+    """What ``hdf5.Network`` is told."""
+    return loading.model_dump() | {"input_shape": loading.input_shape or None}
+
+
+def _require_loadable(name: str, chain: Chain) -> None:
+    """Refuse what Lava's loader reads otherwise than it is written.
+
+    Raises:
+        BackendError: recurrent synapses with delays, or forward ones beside them: lava-dl 0.6.0 builds both wrongly or fails.
+    """
+    for index, layer in enumerate(chain.layers):
+        if len(layer.connections) > 1 and any(connection.longest for connection in layer.connections):
+            raise BackendError(
+                f"{name}: layer {index} is recurrent and has delays, which lava-dl cannot load: use integer or fast"
+            )
+
+
+def _make_room(path: Path, shape: tuple[int, int], dtype: "np.dtype[Any]") -> None:
+    """Make an array of zeros in a file, with all of its space on the disk: a full one would end the worker when it writes."""
+    array = open_memmap(path, mode="w+", dtype=dtype, shape=shape)  # type: ignore[no-untyped-call]
     array.flush()
     del array
     with path.open("r+b") as file:

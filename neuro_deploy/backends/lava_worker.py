@@ -5,6 +5,7 @@ finished samples; see :mod:`neuro_deploy.backends.job` for the files. It ends wi
 """
 
 import json
+import math
 import os
 import resource
 import shutil
@@ -14,7 +15,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from multiprocessing import shared_memory
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import Any
 
 import numpy as np
 from lava.lib.dl.netx import hdf5
+from lava.lib.dl.netx.blocks.process import Input
 from lava.magma.core.decorator import implements, requires, tag
 from lava.magma.core.model.py.model import PyLoihiProcessModel
 from lava.magma.core.model.py.ports import PyInPort, PyOutPort
@@ -48,11 +50,11 @@ _REAPER = 4.0
 
 
 class Source(AbstractProcess):
-    """Sends row ``t`` of a file at step ``t`` (0-based)."""
+    """Sends row ``first + t`` of a file at step ``t`` (0-based), in the shape of what reads it."""
 
-    def __init__(self, file: Path, channels: int) -> None:
-        super().__init__(file=file)
-        self.s_out = OutPort(shape=(channels,))
+    def __init__(self, file: Path, shape: tuple[int, ...], first: int = 0) -> None:
+        super().__init__(file=file, shape=shape, first=first)
+        self.s_out = OutPort(shape=shape)
 
 
 @implements(proc=Source, protocol=LoihiProtocol)
@@ -65,24 +67,25 @@ class PySource(PyLoihiProcessModel):
 
     def __init__(self, proc_params: Any) -> None:
         super().__init__(proc_params)
-        self.rows = np.load(proc_params["file"], mmap_mode="r")
+        self.rows = np.load(proc_params["file"], mmap_mode="r")[proc_params["first"] :]
+        self.shape = proc_params["shape"]
 
     def run_spk(self) -> None:
         """Send the row of this step; Lava counts steps from 1."""
-        self.s_out.send(np.array(self.rows[self.time_step - 1]))
+        self.s_out.send(np.array(self.rows[self.time_step - 1]).reshape(self.shape))
 
 
 class Sink(AbstractProcess):
-    """Writes the spikes of all layers into a file, one port a layer.
+    """Writes what all layers send into a file, one port a layer.
 
     One process for all layers costs less than Lava's own sinks, one process each; and results that are in a file need not be read
     back through ``Var.get``, which takes 43 us for each value.
     """
 
-    def __init__(self, file: Path, layers: list[slice]) -> None:
-        super().__init__(file=file, layers=layers)
-        for index, place in enumerate(layers):
-            setattr(self, _port(index), InPort(shape=(place.stop - place.start,)))
+    def __init__(self, file: Path, shapes: list[tuple[int, ...]], first: int) -> None:
+        super().__init__(file=file, ends=list(accumulate(map(math.prod, shapes))), first=first)
+        for index, shape in enumerate(shapes):
+            setattr(self, _port(index), InPort(shape=shape))
 
 
 class _PySink(PyLoihiProcessModel):
@@ -90,28 +93,28 @@ class _PySink(PyLoihiProcessModel):
 
     def __init__(self, proc_params: Any) -> None:
         super().__init__(proc_params)
-        self.rows = np.load(proc_params["file"], mmap_mode="r+")
-        self.layers = proc_params["layers"]
+        self.rows = np.load(proc_params["file"], mmap_mode="r+")[proc_params["first"] :]
+        self.layers = [slice(start, stop) for start, stop in pairwise((0, *proc_params["ends"]))]
 
     def run_spk(self) -> None:
         """Write this step's row."""
         row = self.rows[self.time_step - 1]
         for index, place in enumerate(self.layers):
-            row[place] = getattr(self, _port(index)).recv()
+            row[place] = getattr(self, _port(index)).recv().reshape(-1)
 
 
-def sink_for(ports: Sequence[OutPort], file: Path) -> tuple[Sink, type[PyLoihiProcessModel]]:
+def sink_for(ports: Sequence[OutPort], file: Path, first: int = 0) -> tuple[Sink, type[PyLoihiProcessModel]]:
     """Connect ports to a new sink.
 
     Args:
         ports: one for each layer.
-        file: uint8 [steps, neurons of all layers], exists.
+        file: uint8 or int32 [steps, neurons of all layers], exists.
+        first: its row that the first step writes.
 
     Returns:
         The sink and its model.
     """
-    ends = list(accumulate(port.size for port in ports))
-    sink = Sink(file, [slice(end - port.size, end) for end, port in zip(ends, ports, strict=True)])
+    sink = Sink(file, [port.shape for port in ports], first)
     for index, port in enumerate(ports):
         port.connect(getattr(sink, _port(index)))
     types = {_port(index): LavaPyType(PyInPort.VEC_DENSE, np.int32) for index in range(len(ports))}
@@ -129,17 +132,19 @@ class _Stock:
 
     batch = 1
 
-    def __init__(self, job: Job, network: hdf5.Network) -> None:
+    def __init__(self, job: Job, network: hdf5.Network, first: int) -> None:
         self._job, self._network = job, network
-        source = Source(job.input, network.inp.shape[0])
+        row = first * job.period
+        source = Source(job.input, network.inp.shape, row)
         source.s_out.connect(self._inlet())
-        sink, sink_model = sink_for(self._outlets(), job.spikes)
+        sink, sink_model = sink_for(self._outlets(), job.spikes, row)
         # Named by instance, our two models are not searched for: Lava would execute every module beside this one to find them.
         network.create_runtime(run_cfg=self._configuration({source: PySource, sink: sink_model}))
 
     def _inlet(self) -> InPort:
-        """Where the input goes."""
-        return self._network.inp
+        """Where the input goes; the port of an input layer leads nowhere, its users write into the neurons."""
+        first = self._network.in_layer
+        return first.neuron.a_in if isinstance(first, Input) else self._network.inp
 
     def _outlets(self) -> list[OutPort]:
         """Where the spikes of each layer come from."""
@@ -150,13 +155,15 @@ class _Stock:
 
     def run(self, first: int, count: int) -> Any:
         """Run samples; returns the read-out's voltages."""
-        readout = self._network.layers[-1].neuron.v
-        voltages = np.zeros((count, *readout.shape), np.int64)
+        readout = getattr(self._network.layers[-1].neuron, "v", None)  # sigma-delta neurons have none
+        voltages = np.zeros((count, self._job.sizes[-1]), np.int64)
         for sample in range(count):
             self._network.run(condition=RunSteps(self._job.steps))
-            voltages[sample] = readout.get()
-            self._network.run(condition=RunSteps(self._job.gap))
-            readout.set(np.zeros(readout.shape, np.int64))
+            if readout is not None:
+                voltages[sample] = readout.get().reshape(-1)
+            if self._job.gap and readout is not None:
+                self._network.run(condition=RunSteps(self._job.gap))
+                readout.set(np.zeros(readout.shape, np.int64))
         return voltages
 
 
@@ -192,25 +199,26 @@ class _Fused:
     batch = 8
     """Samples between two reports; a run of Lava costs about as much as ten steps."""
 
-    def __init__(self, job: Job, network: hdf5.Network) -> None:
+    def __init__(self, job: Job, network: hdf5.Network, first: int) -> None:
         from neuro_deploy.fused import FusedRunCfg, Record
 
-        self._job, self._network = job, network
-        self._period = job.steps + job.gap
-        self._record = Record.of(network, job.samples * self._period, np.load(job.spikes, mmap_mode="r+"))
+        self._job, self._network, self._first = job, network, first
+        row = first * job.period
+        rows = np.load(job.spikes, mmap_mode="r+")[row:]
+        self._record = Record.of(network, len(rows), rows)
         config = FusedRunCfg(
             network,
             record=self._record,
-            inputs=np.load(job.input, mmap_mode="r"),
-            readout_period=self._period,
+            inputs=np.load(job.input, mmap_mode="r")[row:],
+            readout_period=job.period,
             free_running=True,
         )
         network.create_runtime(run_cfg=config)
 
     def run(self, first: int, count: int) -> Any:
         """Run samples; returns the read-out's voltages."""
-        self._network.run(condition=RunSteps(count * self._period))
-        ends = np.arange(first, first + count) * self._period + self._job.steps - 1
+        self._network.run(condition=RunSteps(count * self._job.period))
+        ends = np.arange(first - self._first, first - self._first + count) * self._job.period + self._job.steps - 1
         return self._record.voltages[ends]
 
 
@@ -218,21 +226,27 @@ _RUNNERS: dict[Way, type[_Stock] | type[_Fused]] = {"stock": _Stock, "fused": _F
 
 
 def run(job: Job) -> None:
-    """Run all samples of a job, one after the other."""
+    """Run all samples of a job, one after the other; each in a network of its own where a gap does not bring one to rest."""
     _watch_processes(job.folder)
-    network = hdf5.Network(net_config=str(job.net), input_message_bits=job.message_bits)
-    runner = _RUNNERS[job.way](job, network)
     voltages = np.zeros((job.samples, job.sizes[-1]), np.int64)
-    start, begin = time.time(), time.perf_counter()
+    start, seconds = 0.0, 0.0
+    together = job.samples if job.loading is None else 1
     with (job.folder / PROGRESS).open("ab", buffering=0) as progress:
-        progress.write(b".")
-        for first in range(0, job.samples, runner.batch):
-            count = min(runner.batch, job.samples - first)
-            voltages[first : first + count] = runner.run(first, count)
-            progress.write(b"." * count)
-    seconds = time.perf_counter() - begin
-    np.save(job.readout, voltages)
-    network.stop()
+        for begin in range(0, job.samples, together):
+            network = hdf5.Network(net_config=str(job.net), input_message_bits=job.message_bits, **job.loading or {})
+            runner = _RUNNERS[job.way](job, network, begin)
+            if not start:
+                start = time.time()
+                progress.write(b".")
+            since = time.perf_counter()
+            for first in range(begin, begin + together, runner.batch):
+                count = min(runner.batch, begin + together - first)
+                voltages[first : first + count] = runner.run(first, count)
+                progress.write(b"." * count)
+            seconds += time.perf_counter() - since
+            if begin + together == job.samples:
+                np.save(job.readout, voltages)  # before the end, in which Lava may hang
+            network.stop()
     times = {"start": start, "seconds": seconds}
     ready = job.folder / f"{DONE}.part"
     ready.write_text(json.dumps(times))

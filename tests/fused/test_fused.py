@@ -155,7 +155,7 @@ def recorder(ports: list[Any], path: Path) -> dict[Any, Any]:
 
 def feeder(networks: list[Any], inputs: Path) -> dict[Any, Any]:
     """One process that feeds all networks, with its model: starting Lava takes longer than running it."""
-    source = Source(inputs, CHANNELS)
+    source = Source(inputs, (CHANNELS,))
     source.s_out.connect([network.inp for network in networks])
     return {source: PySource}
 
@@ -304,7 +304,7 @@ def test_inputs_and_record_must_fit(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=message) as caught:
             FusedRunCfg(network, **options)
         assert isinstance(caught.value, NeuroDeployError)
-    Source(tmp_path / "none.npy", 2).s_out.connect(network.inp)
+    Source(tmp_path / "none.npy", (2,)).s_out.connect(network.inp)
     with pytest.raises(InputError, match="inp is connected too"):
         FusedRunCfg(network, inputs=np.zeros((4, 2), np.int32))
     FusedRunCfg(network)  # a refusal changes nothing
