@@ -10,6 +10,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from neuro_deploy.ir.synapses import Kernel
+
 KINDS = ("mixed", "even", "full", "positive", "negative", "large", "powers")
 
 
@@ -80,3 +82,107 @@ def write(path: Path, layers: Sequence[FileLayer]) -> Path:
             for name, value in one.neuron.items():
                 group[f"neuron/{name}"] = value
     return path
+
+
+@dataclass
+class FileNetwork:
+    """A file of layers of any kind, and how it is loaded.
+
+    Attributes:
+        layers: for :func:`write`.
+        shape: (width, height, channels) or (channels,) of the input.
+        bits: of the input's messages.
+        loading: options of the loader.
+        signed: the input may be negative.
+    """
+
+    layers: list[FileLayer]
+    shape: tuple[int, ...]
+    bits: int
+    loading: dict[str, Any]
+    signed: bool = False
+
+
+def mixed(rng: np.random.Generator) -> FileNetwork:
+    """A small random network with layers of all kinds."""
+    first = str(rng.choice(["input", "conv", "dense"]))
+    shape: tuple[int, ...] = (int(rng.integers(5, 9)), int(rng.integers(5, 9)), int(rng.choice([1, 2, 4])))
+    if first == "dense":
+        shape = (int(rng.integers(3, 12)),)
+    bits = int(rng.choice([0, 4]))
+    made = FileNetwork([], shape, bits, {}, signed=first == "input" or bits > 0)
+    if rng.random() < 0.4:
+        made.loading |= {"reset_interval": int(rng.integers(3, 9)), "reset_offset": int(rng.integers(0, 4))}
+    if first == "input":
+        neuron = _neuron(rng, "SDNN" if rng.random() < 0.5 else "CUBA", 0) | {"vThMant": int(rng.integers(1, 6))}
+        made.layers.append(FileLayer(np.array(64), neuron=neuron, kind="input", shape=shape[::-1]))
+    elif first == "conv":
+        made.loading["input_shape"] = shape
+    while len(shape) == 3 and (not made.layers or rng.random() < 0.6) and min(shape[:2]) > 2:
+        made.layers.append(_conv(rng, shape))
+        shape = made.layers[-1].shape[::-1]
+    if len(shape) == 3:
+        made.layers.append(FileLayer(np.array(0), kind="flatten", shape=(1,)))
+    for last in (False, True):
+        inputs = int(np.prod(shape))
+        made.layers.append(_matrix(rng, inputs, int(rng.integers(2, 12)), last=last))
+        shape = (len(made.layers[-1].weight),)
+    return made
+
+
+def _neuron(rng: np.random.Generator, kind: str, size: int) -> dict[str, Any]:
+    decay = rng.integers(1, 4097, size) if size and rng.random() < 0.3 else int(rng.choice([1, 900, 4096]))
+    lif = {
+        "type": b"CUBA",
+        "iDecay": decay,
+        "vDecay": int(rng.choice([0, 128, 4095, 4096])),
+        "vThMant": int(rng.integers(5, 300)),
+    }
+    return lif if kind == "CUBA" else {"type": b"SDNN", "vThMant": int(rng.integers(0, 3))}
+
+
+def _small(rng: np.random.Generator, shape: tuple[int, ...], kind: str) -> NDArray[np.int64]:
+    """Few and small weights in front of neurons whose sums grow."""
+    largest, share = (120, 0.7) if kind == "CUBA" else (6, 0.4)
+    found = rng.integers(-largest, largest + largest // 2, shape) * (rng.random(shape) < share)
+    found.reshape(-1)[0] = 4
+    return found
+
+
+def _conv(rng: np.random.Generator, source: tuple[int, ...]) -> FileLayer:
+    kind = str(rng.choice(["CUBA", "SDNN"]))
+    groups = int(rng.choice([n for n in (1, 2) if source[2] % n == 0]))
+    taps = int(rng.integers(1, 4)), int(rng.integers(1, 4))  # (y, x), as in the file
+    stride, padding, dilation = (tuple(rng.integers(low, 3, 2).tolist()) for low in (1, 0, 1))
+    weight = _small(rng, (groups * int(rng.integers(1, 4)), source[2] // groups, *taps), kind)
+    kernel = Kernel(
+        weight.transpose(0, 1, 3, 2), (source[0], source[1], source[2]), stride[::-1], padding[::-1], dilation[::-1], groups
+    )
+    if min(kernel.target) < 1:
+        return _conv(rng, source)
+    extra = {"stride": np.array(stride), "padding": np.array(padding), "dilation": np.array(dilation), "groups": groups}
+    bias = rng.integers(-9, 10, kernel.target if rng.random() < 0.5 else kernel.target[2:]) if rng.random() < 0.6 else None
+    return FileLayer(weight, bias=bias, neuron=_neuron(rng, kind, 0), extra=extra, kind="conv", shape=kernel.target[::-1])
+
+
+def _matrix(rng: np.random.Generator, inputs: int, size: int, *, last: bool) -> FileLayer:
+    kind = str(rng.choice(["CUBA", "SDNN"]))
+    weight = _small(rng, (size, inputs), kind)
+    neuron = _neuron(rng, kind, size)
+    bias = rng.integers(-9, 10, size) if rng.random() < 0.6 else None
+    if last and kind == "SDNN" and rng.random() < 0.5:
+        neuron, bias = neuron | {"sigma_output": True}, None
+    if last and rng.random() < 0.2:
+        neuron, bias = {}, None
+    if kind == "CUBA" and neuron and rng.random() < 0.4:
+        return FileLayer(weight, _small(rng, (size, size), kind), bias, neuron)
+    delays = [None, 2, rng.integers(0, 4, size), rng.integers(0, 66, inputs), rng.integers(0, 5, (size, inputs))]
+    delay = delays[rng.integers(len(delays))]
+    return FileLayer(weight, None, bias, neuron, {} if delay is None else {"delay": delay})
+
+
+def inputs(rng: np.random.Generator, made: FileNetwork, steps: int) -> NDArray[np.int32]:
+    """int32 [steps, *shape] that such a network reads."""
+    low, high = (-5, 12) if made.signed else (0, 2)
+    shape = (steps, *made.shape)
+    return (rng.integers(low, high, shape) * (rng.random(shape) < 0.4)).astype(np.int32)
