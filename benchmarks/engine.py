@@ -27,8 +27,9 @@ from neuro_deploy.backends import Backend
 from neuro_deploy.backends.common import prepare
 from neuro_deploy.backends.fast import FastBackend
 from neuro_deploy.backends.integer import IntegerBackend
-from neuro_deploy.engine.plan import LayerPlan
+from neuro_deploy.engine import LayerPlan
 from neuro_deploy.engine.rows import Rows
+from neuro_deploy.ir.chain import Chain
 from neuro_deploy.ir.inputs import encode
 from neuro_deploy.ir.trace import Trace
 from neuro_deploy.measure.counts import count
@@ -84,6 +85,12 @@ def bandwidths(record_bytes: int) -> dict[str, float]:
     }
 
 
+def plain_plans(chain: Chain, injected: NDArray[np.int32]) -> tuple[LayerPlan, ...]:
+    """The layers of a network of this project, laid out."""
+    plans = engine.make_plan(chain, int(injected.max()), injected.shape[1])
+    return tuple(plan for plan in plans if isinstance(plan, LayerPlan))
+
+
 def weight_bytes(rows: Rows, events: NDArray[np.int64]) -> int:
     """Of the weights and targets that events, counted by their source, read."""
     blocks, singles = np.diff(rows.first_block), np.diff(rows.first_single)
@@ -123,7 +130,7 @@ def measure(net: Path, samples: int, repeats: int) -> dict[str, Any]:
     assert (traces["integer"].readout == trace.readout).all()
 
     injected = prepare(network, encoded)
-    plans = engine.make_plan(network.chain, int(injected.max()), injected.shape[1])
+    plans = plain_plans(network.chain, injected)
     when = network.manifest.steps + network.manifest.latency - 1
     sizes = [layer.size for layer in network.chain.layers]
 

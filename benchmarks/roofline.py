@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import shipped
-from benchmarks.engine import bandwidths, bytes_touched, triad
+from benchmarks.engine import bandwidths, bytes_touched, plain_plans, triad
 from benchmarks.measure import Comparison, Curve, Section, Settings, Spread, alternate, longer, require, seconds
 from neuro_deploy import engine
 from neuro_deploy.backends.fast import FastBackend
@@ -43,7 +43,7 @@ def measure(settings: Settings) -> Section:
         require(shipped.equal(backend.run(network, encoded), trace), "fast and integer")
     runs = {name: longer(partial(shipped.run_seconds, backend, network, encoded)) for name, backend in backends.items()}
     times = alternate(runs, settings.repeats)
-    plans = engine.make_plan(network.chain, int(trace.input.max()), trace.input.shape[1])
+    plans = plain_plans(network.chain, trace.input)
     touched = bytes_touched(trace, plans)
     total, events = sum(touched.values()), shipped.synaptic_events(trace, network.chain)
     rates = {f"fast, {name}": [total / 1e9 / value for value in values] for name, values in times.items()}

@@ -5,6 +5,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,8 @@ from neuro_deploy.ir.chain import Chain
 from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.trace import Trace
 
-_Run = Callable[[NDArray[np.int32], tuple[NDArray[np.uint8], ...], NDArray[np.int64]], None]
-"""Fills spikes [samples, steps, neurons] of each layer and voltages [samples, neurons] from injected samples."""
+_Run = Callable[[NDArray[np.int32], tuple[NDArray[Any], ...], NDArray[np.int64]], None]
+"""Fills what is sent [samples, steps, neurons] of each layer and voltages [samples, neurons] from injected samples."""
 
 
 class FastBackend:
@@ -39,6 +40,7 @@ class FastBackend:
 
         Raises:
             BackendError: a layer's numbers can leave the range in which the engine is exact.
+            RuleError: they leave the bits that Lava has for them.
             ConfigError: ``NUMBA_NUM_THREADS`` is not a number of threads.
         """
         begin = time.perf_counter()
@@ -58,7 +60,8 @@ class FastBackend:
         try:
             from neuro_deploy import engine
 
-            plans = engine.make_plan(chain, int(injected.max()), injected.shape[1])
+            largest = max(int(injected.max()), -int(injected.min()))
+            plans = engine.make_plan(chain, largest, injected.shape[1])
             threads = self.threads or engine.THREADS
             run = functools.partial(engine.run_chain, plans, when=steps - 1, threads=threads)
             run(injected[:0], *records(chain, injected[:0]))  # compiles

@@ -4,7 +4,7 @@ Importing this package imports Numba.
 """
 
 from neuro_deploy.compiling import THREADS
-from neuro_deploy.engine.plan import LayerPlan, make_plan
+from neuro_deploy.engine.plan import LayerPlan, Plan, make_plan
 from neuro_deploy.engine.run import run_chain
 
-__all__ = ["THREADS", "LayerPlan", "make_plan", "run_chain"]
+__all__ = ["THREADS", "LayerPlan", "Plan", "make_plan", "run_chain"]

@@ -1,8 +1,7 @@
 """A layer over all steps of some samples, event by event, compiled.
 
-Numba, as in the training: its compiler comes in the package. Two operations are given to the compiler as vector instructions of its
-intermediate language, which it turns into those of the processor at hand: its own vectoriser would have to prove first that sums and
-weights do not overlap, and cannot for blocks this short.
+Numba, as in the training: its compiler comes in the package. This is for plain layers; :mod:`neuro_deploy.engine.general` runs
+the others.
 
 States are float64: below ``2**40`` the products of the leak are exact, truncation toward zero is one instruction where integers need
 five, and one kernel serves layers of every range. The wrap of the current is that of :func:`neuro_deploy.ir.semantics.wrap`.
@@ -12,18 +11,13 @@ from typing import Any, NamedTuple
 
 import numba
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
-from numba.core import types
 from numba.cpython.unsafe.numbers import trailing_zeros
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from neuro_deploy.compiling import compiled
 from neuro_deploy.engine.rows import BLOCK, Rows
+from neuro_deploy.engine.vectors import WORD, add_16, mask
 from neuro_deploy.ir.semantics import FRACTION_BITS, STATE_LIMIT
-
-WORD = 64
-"""Neurons whose spikes are looked at together."""
 
 _UNIT = float(1 << FRACTION_BITS)
 _LIMIT = float(STATE_LIMIT)
@@ -61,47 +55,12 @@ class Neuron(NamedTuple):
     rests: bool
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _add_block(typing: Any, sums: Any, target: Any, weights: Any, start: Any) -> Any:
-    """``sums[target : target + BLOCK] += weights[start : start + BLOCK]``."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        into, from_ = (_vector(context, builder, signature, arguments, place, BLOCK) for place in (0, 2))
-        size = [signature.args[place].dtype.bitwidth // 8 for place in (0, 2)]
-        total, weight = builder.load(into, align=size[0]), builder.load(from_, align=size[1])
-        if weight.type != total.type:
-            weight = builder.sext(weight, total.type)
-        builder.store(builder.add(total, weight), into, align=size[0])
-        return context.get_dummy_value()
-
-    return types.void(sums, types.uint64, weights, types.uint64), generate
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def _mask(typing: Any, flags: Any, start: Any) -> Any:
-    """Bit ``i`` says whether ``flags[start + i]``, uint8, is not zero; ``WORD`` of them."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        values = builder.load(_vector(context, builder, signature, arguments, 0, WORD), align=1)
-        return builder.bitcast(builder.icmp_unsigned("!=", values, ir.Constant(values.type, [0] * WORD)), ir.IntType(WORD))
-
-    return types.uint64(flags, types.uint64), generate
-
-
-def _vector(context: Any, builder: Any, signature: Any, arguments: Any, place: int, length: int) -> Any:
-    """Pointer to a vector within an array; argument ``place`` is the array and the next one the index of its first element."""
-    kind = signature.args[place]
-    array = context.make_array(kind)(context, builder, arguments[place])
-    vector = ir.VectorType(context.get_value_type(kind.dtype), length)
-    return builder.bitcast(builder.gep(array.data, [arguments[place + 1]]), vector.as_pointer())
-
-
 @numba.njit(inline="always")  # type: ignore[untyped-decorator]
 def _add_spikes(sums: NDArray[Any], rows: Rows, sources: NDArray[np.uint32], first: int, last: int) -> None:
     for event in range(first, last):
         source = np.int64(sources[event])
         for block in range(rows.first_block[source], rows.first_block[source + 1]):
-            _add_block(sums, rows.block_target[block], rows.block_weight, block * BLOCK)
+            add_16(sums, rows.block_target[block], rows.block_weight, block * BLOCK)
         for single in range(rows.first_single[source], rows.first_single[source + 1]):
             sums[rows.single_target[single]] += rows.single_weight[single]
 
@@ -176,12 +135,12 @@ def _step_without_currents(v: NDArray[np.float64], sums: NDArray[Any], flags: ND
 
 
 @numba.njit(inline="always")  # type: ignore[untyped-decorator]
-def _collect(flags: NDArray[np.uint8], sources: NDArray[np.uint32], count: int) -> int:
-    """Append the numbers of the neurons that fired; returns the new count."""
+def collect(flags: NDArray[np.uint8], begin: int, sources: NDArray[np.uint32], count: int) -> int:
+    """Append the numbers of the neurons that fired, the first of which is ``begin``; returns the new count."""
     for start in range(0, flags.size, WORD):
-        bits = _mask(flags, start)
+        bits = mask(flags, start)
         while bits != 0:
-            sources[count] = start + np.int64(trailing_zeros(bits))
+            sources[count] = begin + start + np.int64(trailing_zeros(bits))
             count += 1
             bits &= bits - np.uint64(1)
     return count
@@ -263,7 +222,7 @@ def run_layer(
                     busy |= _step_voltages(v, u, flags, neuron)
                 for i in range(size, sums.size):
                     flags[i] = 0  # padding fires where the threshold is negative
-                count = _collect(flags, emitted_source, count)
+                count = collect(flags, 0, emitted_source, count)
             emitted_first[row + 1] = count
             if count > before:
                 for i in range(size):

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuro_deploy.engine.general import GeneralPlan
 from neuro_deploy.engine.kernels import Neuron
 from neuro_deploy.engine.rows import Rows, pack, padded
 from neuro_deploy.errors import BackendError
@@ -25,33 +26,45 @@ class LayerPlan:
         recurrent: synapses from the layer itself; there may be none.
         neuron: parameters of its neurons.
         sums: zeros [neurons, padded] to be copied: int32 with weights of int16, or int64 with weights of int64.
+        graded: whether messages count as often as they say.
     """
 
     forward: Rows
     recurrent: Rows
     neuron: Neuron
     sums: NDArray[Any]
+    graded: bool
 
 
-def make_plan(chain: Chain, largest_input: int, steps: int) -> tuple[LayerPlan, ...]:
-    """Lay out all layers.
+Plan = LayerPlan | GeneralPlan
+
+
+def make_plan(chain: Chain, largest_input: int, steps: int) -> tuple[Plan, ...]:
+    """Lay out all layers: plain ones for a kernel that knows them before it runs, the others for one that looks while it runs.
 
     Args:
         chain: the network.
-        largest_input: no channel carries more.
+        largest_input: no channel carries a larger magnitude.
         steps: chip steps of a sample.
 
     Raises:
         BackendError: a layer's numbers can leave the range in which the kernels are exact.
     """
-    return tuple(
-        _plan_layer(layer, index, largest_input if index == 0 else 1, steps) for index, layer in enumerate(chain.layers)
-    )
+    plans: list[Plan] = []
+    graded = False  # the layer before
+    for index, layer in enumerate(chain.layers):
+        who = f"fast: layer {index}"
+        if layer.plain and not (graded and layer.connections[0].graded):
+            plans.append(_plan_layer(layer, who, largest_input if index == 0 and layer.connections[0].graded else 1, steps))
+        else:
+            plans.append(GeneralPlan(layer, who))
+        graded = layer.graded
+    return tuple(plans)
 
 
-def _plan_layer(layer: Layer, index: int, largest: int, steps: int) -> LayerPlan:
+def _plan_layer(layer: Layer, who: str, largest: int, steps: int) -> LayerPlan:
     recurrent = np.zeros((layer.size, 0), np.int64) if layer.weight_rec is None else layer.weight_rec
-    reach = require_exact(layer, f"fast: layer {index}", largest, steps, _EXACT_BITS, "use the integer backend")
+    reach = require_exact(layer, who, largest, steps, _EXACT_BITS, "use the integer backend")
     heaviest = max(int(np.abs(weight).max(initial=0)) for weight in (layer.weight, recurrent))
     narrow = reach < 1 << 31 and heaviest < 1 << 15
     dtype = np.int16 if narrow else np.int64
@@ -64,7 +77,7 @@ def _plan_layer(layer: Layer, index: int, largest: int, steps: int) -> LayerPlan
         rests=not biased and layer.threshold >= 0,
     )
     sums = np.zeros(padded(layer.size), np.int32 if narrow else np.int64)
-    return LayerPlan(pack(layer.weight, dtype), pack(recurrent, dtype), neuron, sums)
+    return LayerPlan(pack(layer.weight, dtype), pack(recurrent, dtype), neuron, sums, layer.connections[0].graded)
 
 
 def _drive(layer: Layer) -> NDArray[np.float64]:

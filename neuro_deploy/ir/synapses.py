@@ -1,11 +1,11 @@
-"""Synapses of a layer: a matrix or a convolution, what they add up to, and how they lie by source.
+"""Synapses of a layer: a matrix or a convolution, what they add up to, and how many there are.
 
 A layer's neurons are numbered as Lava lays out their shape: ``(width, height, channels)`` in C order.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,26 +105,6 @@ class Connection:
         return tuple((int(delay), np.where(self.delay == delay, self.weight, 0)) for delay in np.unique(self.delay))
 
 
-class Synapses(NamedTuple):
-    """The nonzero synapses of a connection by their source, as runs of neighbouring targets.
-
-    Attributes:
-        first: int64 [sources + 1], the runs of source ``s`` are ``first[s]`` to ``first[s + 1]``.
-        start: int32 [runs], first target of each.
-        length: int32 [runs].
-        offset: int64 [runs], where its weights are; those of a convolution are shared.
-        delay: int32 [runs], steps beyond one.
-        weight: int64.
-    """
-
-    first: Integers
-    start: NDArray[np.int32]
-    length: NDArray[np.int32]
-    offset: Integers
-    delay: NDArray[np.int32]
-    weight: Integers
-
-
 def accumulate(weight: Integers, messages: NDArray[np.generic]) -> Integers:
     """``weight @ messages`` for many vectors in one BLAS product, exactly.
 
@@ -214,97 +194,6 @@ def fan_in(connection: Connection) -> Integers:
             found[weight.places(0, x)[1], weight.places(1, y)[1]] += there[:, x, y]
     flat: Integers = found.reshape(-1)
     return flat
-
-
-def laid_out(connection: Connection) -> Synapses:
-    """The synapses by source. Zeros of a kernel stay where its runs are not broken by them."""
-    weight = connection.weight
-    return _kernel_runs(connection, weight) if isinstance(weight, Kernel) else _matrix_runs(connection, weight)
-
-
-_BRIDGE = 4
-"""Zeros between two weights of a source that cost less than a further run."""
-
-
-def _matrix_runs(connection: Connection, weight: Integers) -> Synapses:
-    columns = np.ascontiguousarray(weight.T)
-    late = np.broadcast_to(np.asarray(connection.delay, np.int64), weight.shape).T
-    sources, targets = np.nonzero(columns)
-    delays = late[sources, targets]
-    order = np.lexsort((targets, delays, sources))  # runs of one delay each
-    sources, targets, delays = sources[order], targets[order], delays[order]
-    bridge = _BRIDGE if isinstance(connection.delay, int) else 0  # what lies between may have another delay
-    breaks = (np.diff(sources) != 0) | (np.diff(delays) != 0) | (np.diff(targets) > bridge + 1)
-    begins = np.flatnonzero(np.concatenate(([True], breaks)[: sources.size + 1]))[: sources.size]
-    ends = np.append(begins[1:], sources.size) - 1 if sources.size else begins
-    length = targets[ends] - targets[begins] + 1
-    offset = np.cumsum(length) - length
-    at = sources[begins] * columns.shape[1] + targets[begins]  # of the run's first weight in the whole matrix
-    within = np.arange(length.sum()) - np.repeat(offset, length)
-    return Synapses(
-        np.searchsorted(sources[begins], np.arange(columns.shape[0] + 1)).astype(np.int64),
-        targets[begins].astype(np.int32),
-        length.astype(np.int32),
-        offset.astype(np.int64),
-        delays[begins].astype(np.int32),
-        columns.reshape(-1)[np.repeat(at, length) + within],
-    )
-
-
-def _kernel_runs(connection: Connection, kernel: Kernel) -> Synapses:
-    """Runs over the output channels, and over neighbouring places along y where their taps are neighbours too.
-
-    Weights are kept as [input channel, x, y, output channel] with y in the order in which the targets of a source come: with
-    stride ``s`` a source meets every ``s``-th tap, the last one first.
-    """
-    outputs, inputs, taps_x, taps_y = kernel.weight.shape
-    width, height, channels = kernel.source
-    per_group = outputs // kernel.groups
-    order = sorted(range(taps_y), key=lambda y: ((y * kernel.dilation[1]) % kernel.stride[1], -y))
-    place_of = {y: place for place, y in enumerate(order)}
-    weights = kernel.weight.reshape(kernel.groups, per_group, inputs, taps_x, taps_y)[..., order]
-    weights = np.ascontiguousarray(weights.transpose(0, 2, 3, 4, 1))  # [group, input channel, x, place of y, output channel]
-    along_x, along_y = (_met(kernel, axis) for axis in (0, 1))
-    columns: list[list[tuple[int, int, int]]] = []  # for each y: first target, places, first tap
-    for y in range(height):
-        runs: list[tuple[int, int, int]] = []
-        for target, tap in sorted(along_y[y]):
-            place = place_of[tap]
-            # Groups lie beside each other at every place, so that their channels are no neighbours along y.
-            if kernel.groups == 1 and runs and runs[-1][0] + runs[-1][1] == target and runs[-1][2] + runs[-1][1] == place:
-                runs[-1] = runs[-1][0], runs[-1][1] + 1, runs[-1][2]
-            else:
-                runs.append((target, 1, place))
-        columns.append(runs)
-    counts = np.array([[len(along_x[x]) * len(columns[y]) for y in range(height)] for x in range(width)], np.int64)
-    first = np.concatenate(([0], np.cumsum(np.repeat(counts.reshape(-1), channels))))
-    channel = np.arange(channels)
-    group, within = channel // inputs, channel % inputs
-    parts: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = []
-    high = kernel.target[1]
-    for x in range(width):
-        for y in range(height):
-            runs_x = np.array(along_x[x], np.int64).reshape(-1, 2)
-            runs_y = np.array(columns[y], np.int64).reshape(-1, 3)
-            targets = (runs_x[:, None, 0] * high + runs_y[None, :, 0]).reshape(-1) * outputs
-            lengths = np.tile(runs_y[:, 1], len(runs_x)) * per_group
-            taps = (runs_x[:, None, 1] * taps_y + runs_y[None, :, 2]).reshape(-1) * per_group
-            starts = targets[None] + (group * per_group)[:, None]
-            offsets = taps[None] + ((group * inputs + within) * taps_x * taps_y * per_group)[:, None]
-            parts.append((starts.reshape(-1), np.tile(lengths, channels), offsets.reshape(-1)))
-    start, length, offset = (np.concatenate(column) for column in zip(*parts, strict=True))
-    delay = np.full(start.size, connection.delay, np.int32)
-    return Synapses(first, start.astype(np.int32), length.astype(np.int32), offset.astype(np.int64), delay, weights.reshape(-1))
-
-
-def _met(kernel: Kernel, axis: int) -> list[list[tuple[int, int]]]:
-    """For each source along an axis the targets that read it, and through which tap."""
-    found: list[list[tuple[int, int]]] = [[] for _ in range(kernel.source[axis])]
-    for tap in range(kernel.weight.shape[2 + axis]):
-        read, write = kernel.places(axis, tap)
-        for source, target in zip(range(read.start, read.stop, read.step or 1), range(write.start, write.stop), strict=True):
-            found[source].append((target, tap))
-    return found
 
 
 def _largest(messages: NDArray[np.generic]) -> int:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from needs import missing, needs
+from special import special_layers
 
 from neuro_deploy.errors import RuleError
 from neuro_deploy.ir import semantics
@@ -217,38 +218,6 @@ def slow_general(layer: Layer, source: np.ndarray) -> np.ndarray:
                 state["sigma"] += a
                 sent[t, i] = state["sigma"]
     return sent
-
-
-@st.composite
-def special_layers(draw: st.DrawFn) -> Layer:
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    first = draw(st.sampled_from(["matrix", "kernel", "input"]))
-    connections: tuple[Connection, ...] = ()
-    shape: tuple[int, ...] = (draw(st.integers(1, 5)),)
-    graded = draw(st.booleans())
-    if first == "kernel":
-        kernel = Kernel(rng.integers(-9, 10, (2, 2, 2, 3)), (3, 4, 2), (1, 2), (1, 0))
-        connections, shape = (Connection(kernel, graded=graded, delay=draw(st.integers(0, 2))),), kernel.target
-    elif first == "matrix":
-        matrix = rng.integers(-60, 61, (*shape, draw(st.integers(1, 5))))
-        connections = (
-            Connection(matrix, graded=graded, delay=draw(st.sampled_from([0, 3, rng.integers(0, 4, matrix.shape)]))),
-        )
-        if draw(st.booleans()):
-            back = rng.integers(-60, 61, shape * 2)
-            connections += (Connection(back, True, graded, draw(st.sampled_from([0, rng.integers(0, 4, back.shape)]))),)
-    size = int(np.prod(shape))
-    bias = draw(st.sampled_from([None, rng.integers(-20, 20, size)]))
-    lif = Lif(
-        draw(st.sampled_from([50, rng.integers(1, 200, size)])),
-        draw(st.sampled_from([4096, 0, rng.integers(0, 4097, size)])),
-        draw(st.sampled_from([0, 512, 4096, rng.integers(0, 4097, size)])),
-        bias,
-        *draw(st.sampled_from([(0, 0), (5, 0), (4, 3)])),
-    )
-    delta = SigmaDelta(draw(st.integers(0, 20)), bias, sums=bool(connections), fraction=3, state=draw(st.integers(0, 3)))
-    recurrent = len(connections) > 1  # a graded loop grows beyond all numbers
-    return Layer(connections, lif if recurrent else draw(st.sampled_from([lif, delta, Sigma()])), shape, kind="any")
 
 
 @settings(max_examples=100)

@@ -1,0 +1,286 @@
+"""Synapses of a connection by their source, as runs of neighbouring targets, and what an event adds through them, compiled."""
+
+import itertools
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from neuro_deploy.compiling import compiled
+from neuro_deploy.engine.vectors import add_4, add_8, add_16, cast, scaled_4, scaled_8, scaled_16
+from neuro_deploy.ir.synapses import Connection, Integers, Kernel
+
+TILE = 256
+"""Neighbouring neurons of a layer that are updated together, or not at all."""
+
+_BRIDGE = 4
+"""Zeros between two weights of a source that cost less than a further run."""
+
+
+class Runs(NamedTuple):
+    """The nonzero synapses of a matrix.
+
+    Attributes:
+        first: int64 [sources + 1], the runs of source ``s`` are ``first[s]`` to ``first[s + 1]``; of no source where there is no
+            matrix.
+        start: int32 [runs], first target of each.
+        length: int32 [runs].
+        offset: int64 [runs], where its weights are.
+        delay: int32 [runs], steps beyond one.
+        weight: int16 or int64.
+    """
+
+    first: Integers
+    start: NDArray[np.int32]
+    length: NDArray[np.int32]
+    offset: Integers
+    delay: NDArray[np.int32]
+    weight: NDArray[Any]
+
+
+class Taps(NamedTuple):
+    """The synapses of a convolution by the place and the channel of their source.
+
+    A source at (x, y) and channel ``c`` has a run for each pair of an entry ``i`` of ``across``, from ``first_across[x]`` to
+    ``first_across[x + 1]``, and an entry ``j`` of ``down``: its first target is ``across[i, 0] + down[j, 0] + start[c]``, its weights
+    are from ``across[i, 1] + down[j, 1] + offset[c]`` on, and its length is ``down[j, 2]``.
+
+    Attributes:
+        height: of the source; 0 where there is no convolution.
+        first_across: int64 [width + 1].
+        across: int64 [entries, 2].
+        first_down: int64 [height + 1].
+        down: int64 [entries, 3].
+        start: int64 [channels].
+        offset: int64 [channels].
+        delay: steps beyond one.
+        weight: int16 or int64.
+    """
+
+    height: int
+    first_across: Integers
+    across: Integers
+    first_down: Integers
+    down: Integers
+    start: Integers
+    offset: Integers
+    delay: int
+    weight: NDArray[Any]
+
+
+def runs_of(connection: Connection | None, kind: "np.dtype[Any]") -> Runs:
+    """Lay out a matrix.
+
+    Args:
+        connection: None, or a convolution: there are no runs.
+        kind: of the weights; must hold them.
+    """
+    if connection is None or isinstance(connection.weight, Kernel):
+        none = np.zeros(0, np.int32)
+        return Runs(np.zeros(1, np.int64), none, none, np.zeros(0, np.int64), none, np.zeros(0, kind))
+    columns = np.ascontiguousarray(connection.weight.T.astype(kind))
+    sources, targets = np.nonzero(columns)
+    bridge = 0  # what lies between may have another delay
+    if isinstance(connection.delay, int):
+        delays, bridge = np.full(sources.size, connection.delay), _BRIDGE
+    else:
+        delays = connection.delay.T[sources, targets]
+        order = np.lexsort((targets, delays, sources))  # runs of one delay each
+        sources, targets, delays = sources[order], targets[order], delays[order]
+    breaks = (np.diff(sources) != 0) | (np.diff(delays) != 0) | (np.diff(targets) > bridge + 1)
+    begins = np.flatnonzero(np.concatenate(([True], breaks)[: sources.size + 1]))[: sources.size]
+    ends = np.append(begins[1:], sources.size) - 1 if sources.size else begins
+    length = targets[ends] - targets[begins] + 1
+    offset = np.cumsum(length) - length
+    at = sources[begins] * columns.shape[1] + targets[begins]  # of the run's first weight in the whole matrix
+    within = np.arange(length.sum()) - np.repeat(offset, length)
+    return Runs(
+        np.searchsorted(sources[begins], np.arange(columns.shape[0] + 1)).astype(np.int64),
+        targets[begins].astype(np.int32),
+        length.astype(np.int32),
+        offset.astype(np.int64),
+        delays[begins].astype(np.int32),
+        columns.reshape(-1)[np.repeat(at, length) + within],
+    )
+
+
+def taps_of(connection: Connection | None, kind: "np.dtype[Any]") -> Taps:
+    """Lay out a convolution: runs over the output channels, and over neighbouring places along y where their taps are neighbours too.
+
+    Weights are kept as [input channel, x, y, output channel] with y in the order in which the targets of a source come: with
+    stride ``s`` a source meets every ``s``-th tap, the last one first.
+
+    Args:
+        connection: None, or a matrix: there are no taps.
+        kind: of the weights; must hold them.
+    """
+    if connection is None or not isinstance(connection.weight, Kernel):
+        no, none = np.zeros(0, np.int64), np.zeros((0, 1), np.int64)
+        return Taps(0, no, none, no, none, no, no, 0, np.zeros(0, kind))
+    kernel = connection.weight
+    outputs, inputs, taps_x, taps_y = kernel.weight.shape
+    per_group = outputs // kernel.groups
+    order = sorted(range(taps_y), key=lambda y: ((y * kernel.dilation[1]) % kernel.stride[1], -y))
+    weights = kernel.weight.reshape(kernel.groups, per_group, inputs, taps_x, taps_y)[..., order]
+    weights = weights.transpose(0, 2, 3, 4, 1).astype(kind, order="C")  # [group, input channel, x, place of y, output channel]
+    column = kernel.target[1] * outputs
+    across = [[(target * column, tap * taps_y * per_group) for target, tap in met] for met in _met(kernel, 0)]
+    place = {y: place for place, y in enumerate(order)}
+    down = [
+        [
+            (target * outputs, tap * per_group, count * per_group)
+            for target, tap, count in _joined(met, place, kernel.groups == 1)
+        ]
+        for met in _met(kernel, 1)
+    ]
+    channel = np.arange(kernel.source[2])
+    assert isinstance(connection.delay, int)
+    return Taps(
+        kernel.source[1],
+        _starts(across),
+        np.array([*itertools.chain(*across)], np.int64).reshape(-1, 2),
+        _starts(down),
+        np.array([*itertools.chain(*down)], np.int64).reshape(-1, 3),
+        channel // inputs * per_group,
+        channel * (taps_x * taps_y * per_group),
+        connection.delay,
+        weights.reshape(-1),
+    )
+
+
+def _met(kernel: Kernel, axis: int) -> list[list[tuple[int, int]]]:
+    """For each source along an axis the targets that read it, and through which tap."""
+    found: list[list[tuple[int, int]]] = [[] for _ in range(kernel.source[axis])]
+    for tap in range(kernel.weight.shape[2 + axis]):
+        read, write = kernel.places(axis, tap)
+        for source, target in zip(range(read.start, read.stop, read.step or 1), range(write.start, write.stop), strict=True):
+            found[source].append((target, tap))
+    return found
+
+
+def _joined(met: list[tuple[int, int]], place: dict[int, int], join: bool) -> list[tuple[int, int, int]]:
+    """First target, place of its tap, and targets of each run.
+
+    Groups lie beside each other at every place, so that with more than one their channels are no neighbours along y.
+    """
+    runs: list[tuple[int, int, int]] = []
+    for target, tap in sorted(met):
+        first, at, count = runs[-1] if runs else (-1, -1, 0)
+        if join and first + count == target and at + count == place[tap]:
+            runs[-1] = first, at, count + 1
+        else:
+            runs.append((target, place[tap], 1))
+    return runs
+
+
+def _starts(entries: list[list[Any]]) -> Integers:
+    return np.concatenate(([0], np.cumsum([len(entry) for entry in entries]))).astype(np.int64)
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _mark(touched: NDArray[np.uint8], tiles: int, target: int, length: int) -> None:
+    for tile in range(target // TILE, (target + length - 1) // TILE + 1):
+        touched[tiles + tile] = 1
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _add(sums: NDArray[Any], target: int, weight: NDArray[Any], offset: int, length: int) -> None:
+    """``sums[target : target + length] += weight[offset : offset + length]``."""
+    end = target + (length & ~15)
+    while target < end:
+        add_16(sums, target, weight, offset)
+        target, offset = target + 16, offset + 16
+    if length & 8:
+        add_8(sums, target, weight, offset)
+        target, offset = target + 8, offset + 8
+    if length & 4:
+        add_4(sums, target, weight, offset)
+        target, offset = target + 4, offset + 4
+    for i in range(length & 3):
+        sums[target + i] += weight[offset + i]
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _add_times(sums: NDArray[Any], target: int, weight: NDArray[Any], offset: int, length: int, factor: int) -> None:
+    """``sums[target : target + length] += factor * weight[offset : offset + length]``."""
+    times = cast(sums, factor)
+    end = target + (length & ~15)
+    while target < end:
+        scaled_16(sums, target, weight, offset, times)
+        target, offset = target + 16, offset + 16
+    if length & 8:
+        scaled_8(sums, target, weight, offset, times)
+        target, offset = target + 8, offset + 8
+    if length & 4:
+        scaled_4(sums, target, weight, offset, times)
+        target, offset = target + 4, offset + 4
+    for i in range(length & 3):
+        sums[target + i] += factor * weight[offset + i]
+
+
+@compiled()
+def add_runs(
+    sums: NDArray[Any],
+    touched: NDArray[np.uint8],
+    ring: int,
+    step: int,
+    runs: Runs,
+    sources: NDArray[np.uint32],
+    factors: NDArray[np.int32],
+) -> None:
+    """Add what the events of one step cause through a matrix.
+
+    Args:
+        sums: [ring * neurons, padded], sums of this step and of the next ones: those of step ``t`` are the ``t % ring``-th.
+        touched: uint8 [ring * tiles], set where something is added.
+        ring: how many steps there are sums of.
+        step: at which an event without delay acts.
+        runs: the synapses.
+        sources: uint32 [events].
+        factors: int32 [events]; empty where an event counts once.
+    """
+    width, tiles = sums.size // ring, touched.size // ring
+    first, starts, lengths, offsets, delays, weight = runs
+    for event in range(sources.size):
+        source = np.int64(sources[event])
+        for run in range(first[source], first[source + 1]):
+            slot = (step + delays[run]) % ring if ring > 1 else 0
+            target, length = np.int64(starts[run]), np.int64(lengths[run])
+            _mark(touched, slot * tiles, target, length)
+            if factors.size > 0:
+                _add_times(sums, slot * width + target, weight, offsets[run], length, factors[event])
+            else:
+                _add(sums, slot * width + target, weight, offsets[run], length)
+
+
+@compiled()
+def add_taps(
+    sums: NDArray[Any],
+    touched: NDArray[np.uint8],
+    ring: int,
+    step: int,
+    taps: Taps,
+    sources: NDArray[np.uint32],
+    factors: NDArray[np.int32],
+) -> None:
+    """Add what the events of one step cause through a convolution; arguments as those of :func:`add_runs`."""
+    slot = (step + taps.delay) % ring
+    width, tiles = slot * (sums.size // ring), slot * (touched.size // ring)
+    height, first_across, across, first_down, down, starts, offsets, _, weight = taps
+    # A division by a product: exact, because a quotient is at least half a channel away from the next integer.
+    per_place, per_column = 1 / starts.size, 1 / height
+    for event in range(sources.size):
+        source = np.int64(sources[event])
+        place = np.int64((source + 0.5) * per_place)
+        x = np.int64((place + 0.5) * per_column)
+        y, channel = place - x * height, source - place * starts.size
+        for i in range(first_across[x], first_across[x + 1]):
+            for j in range(first_down[y], first_down[y + 1]):
+                target = across[i, 0] + down[j, 0] + starts[channel]
+                offset = across[i, 1] + down[j, 1] + offsets[channel]
+                _mark(touched, tiles, target, down[j, 2])
+                if factors.size > 0:
+                    _add_times(sums, width + target, weight, offset, down[j, 2], factors[event])
+                else:
+                    _add(sums, width + target, weight, offset, down[j, 2])
