@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from neuro_deploy.ir.network import Network
     from neuro_deploy.ir.trace import Trace
 
-__all__ = ["BACKENDS", "Backend", "Entry", "Options", "create", "find"]
+__all__ = ["BACKENDS", "Backend", "Entry", "Options", "create", "find", "refusal", "require_able"]
 
 
 class Backend(Protocol):
@@ -116,6 +116,8 @@ class Entry:
         package: what it needs beside the core, see :data:`neuro_deploy.extras.EXTRAS`.
         checked: a simulation without a chosen backend runs it too and compares it with the reference.
         samples: how many it runs if nothing else is said, since each takes it seconds; None: all there are.
+        any_layer: it runs layers that are not plain, see :class:`neuro_deploy.ir.chain.Layer`.
+        delayed_loops: it runs recurrent layers with delays, which lava-dl cannot load.
     """
 
     make: Callable[[Options], Backend]
@@ -123,14 +125,16 @@ class Entry:
     package: str | None = None
     checked: bool = True
     samples: int | None = None
+    any_layer: bool = False
+    delayed_loops: bool = False
 
 
 BACKENDS: Mapping[str, Entry] = {
-    "integer": Entry(_integer, "the reference: the integer semantics in NumPy"),
+    "integer": Entry(_integer, "the reference: the integer semantics in NumPy", any_layer=True, delayed_loops=True),
     "torch": Entry(_torch, "the trained model's own evaluation pass", package="torch"),
-    "fast": Entry(_fast, "the integer semantics compiled"),
+    "fast": Entry(_fast, "the integer semantics compiled", any_layer=True, delayed_loops=True),
     "lava-fused": Entry(_lava_fused, "the network as one process in Lava", package="lava"),
-    "lava": Entry(_lava, "stock Lava", package="lava", samples=16),
+    "lava": Entry(_lava, "stock Lava", package="lava", samples=16, any_layer=True),
     "brian2loihi": Entry(_brian2loihi, "brian2-loihi, an independent emulator", package="brian2_loihi", samples=2),
     "sanafe": Entry(_sanafe, "our spikes replayed in SANA-FE's Loihi 1", package="sanafe", checked=False, samples=16),
     "loihi2": Entry(_loihi2, "the chip, through Lava", checked=False),
@@ -152,6 +156,35 @@ def find(name: str, entries: Mapping[str, _Entry]) -> _Entry:
     if name not in entries:
         raise BackendError(f"backend {name!r} is unknown: use one of {', '.join(sorted(entries))}")
     return entries[name]
+
+
+def refusal(name: str, network: "Network") -> str | None:
+    """What keeps a backend from running a network; None if nothing is known to.
+
+    Args:
+        name: one of :data:`BACKENDS`.
+        network: what it is to run.
+    """
+    entry, chain = find(name, BACKENDS), network.chain
+    who = ", ".join(other for other, one in BACKENDS.items() if one.any_layer and one.delayed_loops)
+    for index, layer in enumerate(chain.layers):
+        delayed = any(connection.longest for connection in layer.connections)
+        if delayed and len(layer.connections) > 1 and not entry.delayed_loops:
+            return f"layer {index} ({layer.kind}) is recurrent and has delays, which only {who} can run"
+    if chain.special is not None and not entry.any_layer:
+        able = ", ".join(other for other, one in BACKENDS.items() if one.any_layer)
+        return f"{chain.special}, which only {able} can run"
+    return None
+
+
+def require_able(name: str, network: "Network") -> None:
+    """Refuse a network that a backend cannot run.
+
+    Raises:
+        BackendError: see :func:`refusal`.
+    """
+    if (reason := refusal(name, network)) is not None:
+        raise BackendError(f"{name}: {reason}")
 
 
 def create(name: str, options: Options = _DEFAULTS) -> Backend:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro_deploy import extras
+from neuro_deploy.backends import require_able
 from neuro_deploy.backends.common import prepare, recorded, records
 from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.trace import Trace
@@ -25,6 +26,7 @@ class Brian2LoihiBackend:
             BackendError: the network has something that it does not run.
         """
         begin = time.perf_counter()
+        require_able(self.name, network)
         extras.require("brian2_loihi")
         injected = prepare(network, encoded)
         layers, voltages = records(network.chain, injected)
@@ -44,7 +46,7 @@ def _run(
     from neuro_deploy.backends.brian_network import Emulator
 
     manifest = network.manifest
-    emulator = Emulator(network.chain, manifest.input.message_bits)
+    emulator = Emulator(network.chain, max(1, manifest.input.message_bits))
     seconds = 0.0
     for sample, rows in enumerate(injected):
         steps, spikes, last = emulator.run(rows)

@@ -20,11 +20,10 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from neuro_deploy.backends import lava_python, reaper
+from neuro_deploy.backends import lava_python, reaper, require_able
 from neuro_deploy.backends.common import prepare, recorded
 from neuro_deploy.backends.job import DONE, ERROR, Job, Way
 from neuro_deploy.errors import BackendError
-from neuro_deploy.ir.chain import Chain
 from neuro_deploy.ir.manifest import Loading
 from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.semantics import sent_type
@@ -72,11 +71,11 @@ class LavaBackend:
             MissingPackageError: Lava is not installed, and no Python is named that has it.
             BackendError: that Python has no Lava; the worker died, hung, or Lava failed.
         """
+        require_able(self.name, network)
         python = lava_python.find()
         injected = prepare(network, encoded)
         samples, steps = injected.shape[:2]
         chain, manifest = network.chain, network.manifest
-        _require_loadable(self.name, chain)
         graded = any(layer.graded for layer in chain.layers)
         with tempfile.TemporaryDirectory(prefix="nd_lava_", dir=_place()) as name:
             job = Job(
@@ -213,19 +212,6 @@ def _environment(folder: Path) -> dict[str, str]:
 def options(loading: Loading) -> dict[str, Any]:
     """What ``hdf5.Network`` is told."""
     return loading.model_dump() | {"input_shape": loading.input_shape or None}
-
-
-def _require_loadable(name: str, chain: Chain) -> None:
-    """Refuse what Lava's loader reads otherwise than it is written.
-
-    Raises:
-        BackendError: recurrent synapses with delays, or forward ones beside them: lava-dl 0.6.0 builds both wrongly or fails.
-    """
-    for index, layer in enumerate(chain.layers):
-        if len(layer.connections) > 1 and any(connection.longest for connection in layer.connections):
-            raise BackendError(
-                f"{name}: layer {index} is recurrent and has delays, which lava-dl cannot load: use integer or fast"
-            )
 
 
 def _make_room(path: Path, shape: tuple[int, int], dtype: "np.dtype[Any]") -> None:

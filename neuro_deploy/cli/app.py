@@ -8,6 +8,7 @@ from neuro_deploy.cli import datasets
 from neuro_deploy.cli.command import print_version
 from neuro_deploy.cli.evaluation import evaluate
 from neuro_deploy.cli.exports import export
+from neuro_deploy.cli.networks import adopt, inspect
 from neuro_deploy.cli.recognition import classify
 from neuro_deploy.cli.reports import compare, report
 from neuro_deploy.cli.setup import doctor
@@ -20,7 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Train a Spiking LMUFormer, deploy it to NetX, and prove that not one spike is lost on the way.",
 )
-for _verb in (train, export, simulate, check, stream, classify, sweep, evaluate, report, compare, doctor):
+for _verb in (train, export, simulate, check, stream, classify, sweep, evaluate, report, compare, inspect, adopt, doctor):
     app.command()(_verb)
 app.add_typer(datasets.app, name="data")
 

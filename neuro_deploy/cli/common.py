@@ -51,7 +51,9 @@ ConfigName = Annotated[
 ModelPath = Annotated[
     Path,
     typer.Argument(
-        metavar="MODEL.net", parser=user_path, help="An exported network; its manifest and checkpoint lie beside it."
+        metavar="MODEL.net",
+        parser=user_path,
+        help="A NetX file, its manifest beside it; without one give --data.",
     ),
 ]
 DataFile = Annotated[
@@ -64,5 +66,32 @@ DataFile = Annotated[
     ),
 ]
 Encoded = Annotated[bool, typer.Option("--encoded", help="The file of --data holds the encoder's integers.")]
+
+
+def shape(text: str | None) -> tuple[int, int, int] | None:
+    """``W,H,C`` as numbers.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    if text is None:
+        return None
+    sizes = text.split(",")
+    if len(sizes) != 3 or not all(size.strip().isdecimal() and 0 < int(size) < 1 << 20 for size in sizes):
+        raise ConfigError(f"--input-shape {text}: give width, height and channels, as in 200,66,3")
+    return int(sizes[0]), int(sizes[1]), int(sizes[2])
+
+
+MessageBits = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=24,
+        help="Bits of the input's messages, for a NetX file without a manifest: 0, each message counts once where it is not 0.",
+    ),
+]
+InputShape = Annotated[
+    str | None, typer.Option(metavar="W,H,C", help="Shape of the input, for a NetX file that does not say it.")
+]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Parts that run at once; 1, or on a cluster as many as its cores.")]
 Cluster = Annotated[str | None, typer.Option(metavar="dask://HOST:PORT", help="A Dask cluster, or ray://HOST:PORT, a Ray one.")]

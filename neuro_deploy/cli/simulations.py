@@ -8,10 +8,23 @@ import typer
 
 from neuro_deploy.backends import BACKENDS, find
 from neuro_deploy.backends.host import HOSTS
-from neuro_deploy.cli.common import RUNS, Cluster, DataFile, Encoded, Jobs, ModelPath, console, user_path
+from neuro_deploy.cli.common import (
+    RUNS,
+    Cluster,
+    DataFile,
+    Encoded,
+    InputShape,
+    Jobs,
+    MessageBits,
+    ModelPath,
+    console,
+    shape,
+    user_path,
+)
 from neuro_deploy.cli.messages import note
 from neuro_deploy.errors import ConfigError
 from neuro_deploy.workbench.bench import Workbench
+from neuro_deploy.workbench.opening import Feed
 from neuro_deploy.workbench.samples import Source
 
 if TYPE_CHECKING:
@@ -48,6 +61,8 @@ def simulate(
     lava_samples: LavaSamples = None,
     brian_samples: BrianSamples = None,
     time_limit: TimeLimit = 120.0,
+    message_bits: MessageBits = None,
+    input_shape: InputShape = None,
     jobs: Jobs = None,
     cluster: Cluster = None,
 ) -> None:
@@ -66,20 +81,20 @@ def simulate(
             raise ConfigError("--fused needs --backend lava: it is a way to run Lava")
         backend = "lava-fused"
         note("--backend lava --fused is now --backend lava-fused")
-    source = Source(data, encoded, used=samples)
+    source, feed = Source(data, encoded, used=samples), Feed(message_bits, shape(input_shape))
     if backend is not None:
         find(backend, {**BACKENDS, **HOSTS})
         if backend in HOSTS:
             _refuse(backend, {"--samples": samples, "--trace": trace, "--jobs": jobs, "--cluster": cluster})
-            _time(Workbench(model, source), backend)
+            _time(Workbench(model, source, feed=feed), backend)
             return
         with workers(jobs, cluster) as parts:
-            _run_one(Workbench(model, source, time_limit), backend, samples, few, parts, trace)
+            _run_one(Workbench(model, source, time_limit, feed), backend, samples, few, parts, trace)
         return
     if trace is not None:
         raise ConfigError("--trace needs --backend: it saves the spikes of one backend")
     with workers(jobs, cluster) as parts:
-        workbench = Workbench(model, source, time_limit)
+        workbench = Workbench(model, source, time_limit, feed)
         simulation = run_all(workbench, samples, few, unquantised=True, parts=parts)
     path = RUNS / workbench.network.manifest.config / "simulation.json"
     save_result(simulation, path)
@@ -96,6 +111,8 @@ def check(
     lava_samples: LavaSamples = None,
     brian_samples: BrianSamples = None,
     time_limit: TimeLimit = 120.0,
+    message_bits: MessageBits = None,
+    input_shape: InputShape = None,
 ) -> None:
     """Compare every spike of every backend with the integer reference; exit code 1 if one differs.
 
@@ -106,7 +123,8 @@ def check(
     from neuro_deploy.verify.examples import recall
 
     few = fewer(lava_samples, brian_samples)
-    workbench = Workbench(model, Source(data, encoded, few=samples or 1, used=samples), time_limit)
+    source, feed = Source(data, encoded, few=samples or 1, used=samples), Feed(message_bits, shape(input_shape))
+    workbench = Workbench(model, source, time_limit, feed)
     simulation = run_all(workbench, samples, few, unquantised=False)
     recalled = recall(workbench.network)
     comparisons = simulation.comparisons if recalled is None else (recalled, *simulation.comparisons)

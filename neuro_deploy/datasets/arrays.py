@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from neuro_deploy.errors import InputError
 from neuro_deploy.files import opened, remedy
+from neuro_deploy.ir.manifest import STEPS_MAX
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +54,21 @@ def read_arrays(path: Path, classes: int) -> tuple[NDArray[Any], NDArray[np.int6
         worst = labels.min() if labels.min() < 0 else labels.max()
         raise InputError(f"{path}: a label is {worst}, the network has classes 0 to {classes - 1}")
     return samples, labels.astype(np.int64)
+
+
+def steps_of(path: Path) -> int:
+    """T of the samples in a file.
+
+    Args:
+        path: see :func:`read_arrays`.
+
+    Raises:
+        InputError: missing, damaged, or without steps.
+    """
+    samples, _ = _load(path)
+    if samples.ndim < 3 or not 1 <= samples.shape[1] <= STEPS_MAX:
+        raise InputError(f"{path}: samples have shape {list(samples.shape)}, not [samples, steps, channels]: reshape them")
+    return int(samples.shape[1])
 
 
 def _load(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:

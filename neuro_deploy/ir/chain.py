@@ -245,6 +245,13 @@ class Chain:
         return all(layer.plain for layer in self.layers)
 
     @property
+    def special(self) -> str | None:
+        """The first layer that is not plain, and what it has; None if there is none."""
+        return next(
+            (f"layer {k} ({layer.kind}) has {layer.special}" for k, layer in enumerate(self.layers) if layer.special), None
+        )
+
+    @property
     def depths(self) -> tuple[int, ...]:
         """For each layer the synapses between it and the input, each of which takes a step."""
         return tuple(itertools.accumulate(int(bool(layer.connections)) for layer in self.layers))

@@ -3,7 +3,7 @@
 A layer's neurons are numbered as Lava lays out their shape: ``(width, height, channels)`` in C order.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -157,6 +157,15 @@ def convolve(kernel: Kernel, messages: NDArray[np.generic]) -> Integers:
 def apply(weight: Integers | Kernel, messages: NDArray[np.generic]) -> Integers:
     """:func:`accumulate` or :func:`convolve`."""
     return convolve(weight, messages) if isinstance(weight, Kernel) else accumulate(weight, messages)
+
+
+def presence(connection: Connection) -> Integers | Kernel:
+    """Weights that are 1 where there is a synapse: applied to events they are synaptic operations."""
+    weight = connection.weight
+    if isinstance(weight, Kernel):
+        return replace(weight, weight=(weight.weight != 0).astype(np.int64))
+    there: Integers = (weight != 0).astype(np.int64)
+    return there
 
 
 def number(connection: Connection) -> int:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from neuro_deploy.errors import RuleError
 from neuro_deploy.ir.chain import Chain, Layer
+from neuro_deploy.ir.neurons import Lif
 from neuro_deploy.ir.semantics import FRACTION_BITS
 from neuro_deploy.loihi import limits
 from neuro_deploy.loihi.bounds import current_bounds, own_bias, voltage_bounds
@@ -51,7 +52,7 @@ def check(chain: Chain, *, message_bits: int, steps: int) -> None:
 
 def violations_of(chain: Chain, use: Use) -> list[str]:
     """All violations, in the order of the rules; a stage of rules is run when the one before found nothing."""
-    for rules in STAGES:
+    for rules in STAGES if chain.constant else ADOPTED:
         found = [violation for rule in rules for violation in rule(chain, use)]
         if found:
             return found
@@ -63,12 +64,12 @@ def chained(chain: Chain, use: Use) -> list[str]:
     found = []
     before, width = "input", chain.input_size
     for index, layer in enumerate(chain.layers):
-        if layer.weight.ndim != 2 or layer.size < 1:
+        if layer.plain and (layer.weight.ndim != 2 or layer.size < 1):
             found.append(f"{_name(chain, index)}: weights of shape {list(layer.weight.shape)}: expected [neurons, inputs]")
             return found
-        if layer.weight.shape[1] != width:
-            found.append(f"{before} [{width}] -> {_name(chain, index)} [{layer.weight.shape[1]}]: sizes differ")
-        if layer.weight_rec is not None and layer.weight_rec.shape != (layer.size, layer.size):
+        if layer.sources != width:
+            found.append(f"{before} [{width}] -> {_name(chain, index)} [{layer.sources}]: sizes differ")
+        if layer.plain and layer.weight_rec is not None and layer.weight_rec.shape != (layer.size, layer.size):
             shape = list(layer.weight_rec.shape)
             found.append(f"{_name(chain, index)}: recurrent weights of shape {shape}: expected [{layer.size}, {layer.size}]")
         before, width = _name(chain, index), layer.size
@@ -111,33 +112,44 @@ def weight_zero(chain: Chain, use: Use) -> list[str]:
 
 def threshold_range(chain: Chain, use: Use) -> list[str]:
     """Thresholds are 17 bits, and positive."""
-    return [
-        f"{_name(chain, index)}: threshold {layer.threshold} is outside {limits.THRESHOLD_MIN}..{limits.THRESHOLD_MAX}"
-        for index, layer in enumerate(chain.layers)
-        if not limits.THRESHOLD_MIN <= layer.threshold <= limits.THRESHOLD_MAX
-    ]
+    return _outside(chain, "threshold", limits.THRESHOLD_MIN, limits.THRESHOLD_MAX)
 
 
 def decay_range(chain: Chain, use: Use) -> list[str]:
     """Decays are 12 bits; the current's is stored less one."""
-    found = []
-    for index, layer in enumerate(chain.layers):
-        if not limits.CURRENT_DECAY_MIN <= layer.current_decay <= limits.CURRENT_DECAY_MAX:
-            span = f"{limits.CURRENT_DECAY_MIN}..{limits.CURRENT_DECAY_MAX}"
-            found.append(f"{_name(chain, index)}: current decay {layer.current_decay} is outside {span}")
-        if not limits.VOLTAGE_DECAY_MIN <= layer.voltage_decay <= limits.VOLTAGE_DECAY_MAX:
-            span = f"{limits.VOLTAGE_DECAY_MIN}..{limits.VOLTAGE_DECAY_MAX}"
-            found.append(f"{_name(chain, index)}: voltage decay {layer.voltage_decay} is outside {span}")
-    return found
+    return _outside(chain, "current_decay", limits.CURRENT_DECAY_MIN, limits.CURRENT_DECAY_MAX) + _outside(
+        chain, "voltage_decay", limits.VOLTAGE_DECAY_MIN, limits.VOLTAGE_DECAY_MAX
+    )
 
 
 def bias_range(chain: Chain, use: Use) -> list[str]:
     """The chip's own bias has a 13-bit mantissa."""
+    return _outside(chain, "bias", limits.BIAS_MIN, limits.BIAS_MAX)
+
+
+def delay_range(chain: Chain, use: Use) -> list[str]:
+    """A synapse holds a message back by 62 steps at most."""
+    return [
+        f"{_name(chain, index)}: a delay of {connection.longest} steps exceeds {limits.DELAY_MAX}: use shorter ones"
+        for index, layer in enumerate(chain.layers)
+        for connection in layer.connections
+        if connection.longest > limits.DELAY_MAX
+    ]
+
+
+def _outside(chain: Chain, parameter: str, low: int, high: int) -> list[str]:
+    """A parameter of LIF neurons, of each or of all, against its range."""
     found = []
     for index, layer in enumerate(chain.layers):
-        if layer.bias is not None and not (layer.bias.min() >= limits.BIAS_MIN and layer.bias.max() <= limits.BIAS_MAX):
-            worst = layer.bias[np.abs(layer.bias).argmax()]
-            found.append(f"{_name(chain, index)}: bias {worst} is outside {limits.BIAS_MIN}..{limits.BIAS_MAX}")
+        values = getattr(layer.neurons, parameter, None) if isinstance(layer.neurons, Lif) else None
+        if values is None:
+            continue
+        each = np.atleast_1d(values)
+        wrong = np.flatnonzero((each < low) | (each > high))
+        if wrong.size:
+            worst = each[wrong[np.abs(each[wrong]).argmax()]]
+            where = f" (of {wrong.size:,} neurons, {wrong[0]} the first)" if each.size > 1 and parameter != "bias" else ""
+            found.append(f"{_name(chain, index)}: {parameter.replace('_', ' ')} {worst} is outside {low}..{high}{where}")
     return found
 
 
@@ -216,6 +228,9 @@ STAGES: tuple[tuple[Rule, ...], ...] = (
     (weights_stored, current_range, voltage_range, readout_range),
 )
 """Whether the shapes fit; whether the numbers can be written down at all; whether what is written computes without surprises."""
+
+ADOPTED: tuple[tuple[Rule, ...], ...] = ((chained,), (threshold_range, decay_range, bias_range, delay_range))
+"""Those for networks that this project did not make: their weights are what acts, and how far they go is theirs to say."""
 
 
 def _joint(layer: Layer) -> NDArray[np.int64]:

@@ -1,11 +1,13 @@
 """Events of a run: counted, never assumed."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neuro_deploy.ir.chain import CHIP_ROLES, MODEL_ROLES, Chain, Role
+from neuro_deploy.ir.synapses import apply, presence
 from neuro_deploy.ir.trace import Trace
 from neuro_deploy.loihi.cores import Placement, place
 from neuro_deploy.loihi.reach import Reach, reach_of
@@ -20,14 +22,15 @@ class Sent:
     Attributes:
         events: int64 [samples], spikes or graded messages.
         synops: int64 [samples], synaptic operations that they cause: one event that meets one nonzero weight.
-        packets: int64 [samples], one for each event and core that it reaches, the sender's own core included.
-        hops: int64 [samples, 2], steps of the packets from tile to tile, east-west and north-south.
+        packets: int64 [samples], one for each event and core that it reaches, the sender's own core included; None where the neurons
+            are on no cores.
+        hops: int64 [samples, 2], steps of the packets from tile to tile, east-west and north-south; None where they are on none.
     """
 
     events: Ints
     synops: Ints
-    packets: Ints
-    hops: Ints
+    packets: Ints | None
+    hops: Ints | None
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,10 @@ class SegmentCounts:
         sent_synops: int64 [samples], synaptic operations that these neurons' spikes cause.
         active: int64 [samples], updates in which the neuron fires or at least one event arrives. A neuron whose voltage only leaks
             is not active.
-        packets: int64 [samples], one for each spike and core that it reaches, the own core included.
-        hops: int64 [samples, 2], steps of these packets from tile to tile, east-west and north-south.
+        packets: int64 [samples], one for each spike and core that it reaches, the own core included; None where the neurons are on no
+            cores.
+        hops: int64 [samples, 2], steps of these packets from tile to tile, east-west and north-south; None where they are on none.
+        bits: of the widest message that they sent, its sign included; None of spikes.
     """
 
     layer: int
@@ -56,8 +61,9 @@ class SegmentCounts:
     synops: Ints
     sent_synops: Ints
     active: Ints
-    packets: Ints
-    hops: Ints
+    packets: Ints | None
+    hops: Ints | None
+    bits: int | None = None
 
 
 @dataclass(frozen=True)
@@ -91,9 +97,20 @@ class ChipCounts:
     segments: tuple[SegmentCounts, ...]
     cores: CoreCounts | None
 
+    @property
+    def packets(self) -> Ints | None:
+        """Packets of all neurons and of the input, int64 [samples]; None where they are not known."""
+        return None if self.input.packets is None else self.total("packets") + self.input.packets
+
+    @property
+    def graded(self) -> Ints:
+        """Graded messages of neurons, int64 [samples]."""
+        sent = [segment.spikes for segment in self.segments if segment.bits is not None]
+        return sum(sent, np.zeros_like(self.input.events))
+
     def total(self, what: str, roles: tuple[Role, ...] | None = None) -> Ints:
         """A field of :class:`SegmentCounts` summed over segments of some roles, or over all; int64 [samples], of hops [samples, 2]."""
-        chosen = [getattr(segment, what) for segment in self.segments if roles is None or segment.role in roles]
+        chosen: list[Ints] = [getattr(segment, what) for segment in self.segments if roles is None or segment.role in roles]
         return sum(chosen[1:], chosen[0]) if chosen else np.zeros_like(self.input.events)
 
 
@@ -116,6 +133,7 @@ class Totals:
         packets: of spikes and of the input's messages.
         messages: graded messages of the input, without zeros.
         rates: spikes per neuron and model step, by population.
+        graded: of the spikes those that are graded messages of neurons.
     """
 
     samples: int
@@ -129,6 +147,7 @@ class Totals:
     packets: int | None
     messages: int
     rates: dict[str, float]
+    graded: int = 0
 
 
 @dataclass(frozen=True)
@@ -172,9 +191,10 @@ class Counts:
             relay_synops=total("synops", CHIP_ROLES),
             updates=sum(segment.neurons for segment in chip.segments) * self.steps * self.samples,
             active_updates=total("active"),
-            packets=total("packets") + int(chip.input.packets.sum()),
+            packets=None if chip.packets is None else int(chip.packets.sum()),
             messages=messages,
             rates=self.rates,
+            graded=int(chip.graded.sum()),
         )
 
 
@@ -184,17 +204,24 @@ def count(trace: Trace, chain: Chain, placement: Placement | None = None) -> Cou
     Args:
         trace: from any backend.
         chain: the network that it ran, for the fan-outs.
-        placement: on which cores, for the packets; that of :func:`neuro_deploy.loihi.cores.place` if not given.
+        placement: on which cores, for the packets; that of :func:`neuro_deploy.loihi.cores.place` if not given. Layers that are not
+            plain are on no cores of Loihi 1, and their packets are not known.
     """
     populations = {name: np.count_nonzero(spikes, axis=(1, 2)) for name, spikes in trace.populations.items()}
-    rates = {name: float(spikes.mean()) for name, spikes in trace.populations.items()}
+    rates = {name: float((spikes != 0).mean()) for name, spikes in trace.populations.items()}
     messages = np.count_nonzero(trace.input, axis=(1, 2))
-    chip = None if trace.layers is None else _chip(trace.input, trace.layers, chain, placement or place(chain))
-    steps = trace.input.shape[1] if chip else next(iter(trace.populations.values())).shape[1]
+    chip = (
+        None
+        if trace.layers is None
+        else _chip(trace.input, trace.layers, chain, placement or (place(chain) if chain.plain else None))
+    )
+    steps = trace.input.shape[1] if chip is not None else next(iter(trace.populations.values())).shape[1]
     return Counts(trace.samples, steps, populations, messages, rates, chip)
 
 
-def _chip(injected: NDArray[np.int32], layers: tuple[NDArray[np.uint8], ...], chain: Chain, placement: Placement) -> ChipCounts:
+def _chip(
+    injected: NDArray[np.int32], layers: tuple[NDArray[Any], ...], chain: Chain, placement: Placement | None
+) -> ChipCounts:
     from neuro_deploy.engine.arrivals import active_updates  # here, so that a reader of counts needs no compiler
 
     source = (injected != 0).view(np.uint8)
@@ -202,11 +229,13 @@ def _chip(injected: NDArray[np.int32], layers: tuple[NDArray[np.uint8], ...], ch
     entering = _sent(reach_of(chain, placement, -1), before)
     segments, neurons = [], []
     for index, (layer, record) in enumerate(zip(chain.layers, layers, strict=True)):
-        own = np.count_nonzero(record, axis=1)
-        arriving = _product(before, layer.weight)
-        if layer.weight_rec is not None:
-            arriving = arriving + _product(own, layer.weight_rec)
-        active = active_updates(layer, source, record)
+        fired = record if record.dtype == np.uint8 else (record != 0).view(np.uint8)
+        own = np.count_nonzero(fired, axis=1)
+        arriving = np.zeros_like(own)
+        for connection in layer.connections:
+            arriving = arriving + apply(presence(connection), own if connection.recurrent else before)
+        active = active_updates(layer, source, fired)
+        bits = _bits(record) if layer.graded else None
         neurons.append((active, own, arriving))
         reach = reach_of(chain, placement, index)
         for segment in layer.segments:
@@ -224,10 +253,18 @@ def _chip(injected: NDArray[np.int32], layers: tuple[NDArray[np.uint8], ...], ch
                     active[:, part].sum(axis=1),
                     sent.packets,
                     sent.hops,
+                    bits,
                 )
             )
-        source, before = record, own
-    return ChipCounts(entering, tuple(segments), _by_core(placement, *zip(*neurons, strict=True)))
+        source, before = fired, own
+    return ChipCounts(
+        entering, tuple(segments), None if placement is None else _by_core(placement, *zip(*neurons, strict=True))
+    )
+
+
+def _bits(messages: NDArray[np.int32]) -> int:
+    """Of the widest message, its sign included."""
+    return max(int(messages.max(initial=0)).bit_length(), (-1 - int(messages.min(initial=0))).bit_length()) + 1
 
 
 def _by_core(placement: Placement, *layers: tuple[Ints, ...]) -> CoreCounts:
@@ -239,10 +276,6 @@ def _by_core(placement: Placement, *layers: tuple[Ints, ...]) -> CoreCounts:
 def _sent(reach: Reach, events: Ints, part: slice = slice(None)) -> Sent:
     """What some senders of a layer caused, whose events are int64 [samples, senders]."""
     events = events[:, part]
-    return Sent(events.sum(axis=1), events @ reach.synops[part], events @ reach.packets[part], events @ reach.hops[part])
-
-
-def _product(events: Ints, weight: Ints) -> Ints:
-    """Synaptic operations [samples, targets] of events [samples, sources]; floats, because NumPy multiplies integer matrices slowly."""
-    synops: Ints = (events.astype(np.float64) @ (weight != 0).T.astype(np.float64)).astype(np.int64)
-    return synops
+    packets = None if reach.packets is None else events @ reach.packets[part]
+    hops = None if reach.hops is None else events @ reach.hops[part]
+    return Sent(events.sum(axis=1), events @ reach.synops[part], packets, hops)

@@ -8,7 +8,7 @@ from typing import NoReturn
 from pydantic import ValidationError
 
 from neuro_deploy.errors import ModelFileError
-from neuro_deploy.files import Content, read_limited, remedy, sha256, write_all_atomically
+from neuro_deploy.files import Content, read_limited, remedy, sha256, write_all_atomically, write_atomically
 from neuro_deploy.ir.chain import Chain
 from neuro_deploy.ir.manifest import READABLE, Hashes, Loading, Manifest
 from neuro_deploy.ir.network import NetFile, Network
@@ -79,6 +79,15 @@ def save_network(network: Network, net: Path, checkpoint: bytes | None = None) -
     return Network(chain, manifest, file, None if checkpoint is None else _beside(net, ".npz"))
 
 
+def save_manifest(manifest: Manifest, path: Path) -> None:
+    """Write a manifest beside a NetX file that is there.
+
+    Raises:
+        OutputError: it cannot be written; nothing has changed.
+    """
+    write_atomically(path, (manifest.model_dump_json(indent=2) + "\n").encode())
+
+
 def load_network(net: Path) -> Network:
     """Read a NetX file and its manifest and make sure that they belong together.
 
@@ -119,7 +128,10 @@ def _read_manifest(path: Path) -> Manifest:
     try:
         text = read_limited(path, LARGEST)
     except OSError as error:
-        advice = remedy(error, "the manifest must stand beside its NetX file")
+        advice = remedy(
+            error,
+            "the manifest must stand beside its NetX file; one of somebody else's is made by 'adopt', or give --data FILE.npz",
+        )
         raise ModelFileError(f"{path}: {error.strerror}; {advice}") from error
     try:
         return Manifest.model_validate_json(text)

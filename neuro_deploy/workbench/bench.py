@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neuro_deploy import extras
-from neuro_deploy.backends import BACKENDS, Backend, Options, create, find
+from neuro_deploy.backends import BACKENDS, Backend, Options, create, find, refusal
 from neuro_deploy.ir.inputs import Samples
-from neuro_deploy.netx import load_network, require_checkpoint
+from neuro_deploy.netx import require_checkpoint
 from neuro_deploy.verify.parallel import InParts
+from neuro_deploy.workbench.opening import Feed, open_network
 from neuro_deploy.workbench.samples import Source, configuration, samples
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 OWN = Source()
 """The network's own data."""
 
+AS_IT_IS = Feed()
+"""Nothing is said of how a network is fed."""
+
 
 class Workbench:
     """A network with its samples and the backends that can run it.
@@ -26,14 +30,15 @@ class Workbench:
         model: the NetX file.
         source: where the samples are from.
         time_limit: seconds that Lava may take for one sample.
+        feed: how a NetX file without a manifest is fed.
 
     Raises:
         ModelFileError: the network is missing or damaged.
         ConfigError: the settings that it was trained with are not those of a task.
     """
 
-    def __init__(self, model: Path, source: Source = OWN, time_limit: float = 120.0) -> None:
-        self.network = load_network(model)
+    def __init__(self, model: Path, source: Source = OWN, time_limit: float = 120.0, feed: Feed = AS_IT_IS) -> None:
+        self.network = open_network(model, source, feed)
         self.settings = configuration(self.network)
         self.source = source
         self._options = Options(time_limit, load_model)
@@ -69,6 +74,8 @@ class Workbench:
                 left_out[name] = extras.advice(entry.package)
             elif name == "torch" and not self.trained:
                 left_out[name] = "the network was made without a checkpoint"
+            elif (reason := refusal(name, self.network)) is not None:
+                left_out[name] = reason
             else:
                 names.append(name)
         if "torch" in names:

@@ -81,8 +81,9 @@ def energy(counts: Counts, table: Table) -> Energy:
         InputError: the counts are of a backend that runs the model and not the chain.
     """
     chip = require_chip(counts)
-    if table.energy is None:
-        missing = Quantity(None, "J", "modelled", table.title, table.leaves_out)
+    unpriced = table.leaves_out if table.energy is None else _unpriced(chip)
+    if table.energy is None or unpriced:
+        missing = Quantity(None, "J", "modelled", table.title, unpriced)
         return Energy(missing, dict.fromkeys(COMPONENTS, missing), ())
     cost = table.energy
     sent = chip.input
@@ -94,6 +95,13 @@ def energy(counts: Counts, table: Table) -> Energy:
         segments.append(SegmentEnergy(segment.layer, segment.name, segment.role, _mean(soma), _mean(synapse), _mean(network)))
     components = {name: _joules(sum(getattr(s, name) for s in segments), table) for name in COMPONENTS}
     return Energy(_joules(sum(segment.total for segment in segments), table), components, tuple(segments))
+
+
+def _unpriced(chip: ChipCounts) -> str:
+    """What a run has that no table prices; empty if there is nothing."""
+    if any(segment.bits is not None for segment in chip.segments):
+        return "not in the table: graded messages between neurons, sigma-delta neurons"
+    return "not known: packets, of layers that are on no cores" if chip.packets is None else ""
 
 
 def latency(counts: Counts, table: Table) -> Quantity:
@@ -164,7 +172,9 @@ def require_chip(counts: Counts) -> ChipCounts:
     return counts.chip
 
 
-def _network(packets: Ints, hops: Ints, cost: Energies) -> NDArray[np.float64]:
+def _network(packets: Ints | None, hops: Ints | None, cost: Energies) -> NDArray[np.float64]:
+    assert packets is not None  # else there is something unpriced
+    assert hops is not None
     picojoules: NDArray[np.float64] = packets * cost.packet + hops[:, 0] * cost.hop_x + hops[:, 1] * cost.hop_y
     return picojoules
 
