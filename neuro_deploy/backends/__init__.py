@@ -137,7 +137,7 @@ BACKENDS: Mapping[str, Entry] = {
     "lava": Entry(_lava, "stock Lava", package="lava", samples=16, any_layer=True),
     "brian2loihi": Entry(_brian2loihi, "brian2-loihi, an independent emulator", package="brian2_loihi", samples=2),
     "sanafe": Entry(_sanafe, "our spikes replayed in SANA-FE's Loihi 1", package="sanafe", checked=False, samples=16),
-    "loihi2": Entry(_loihi2, "the chip, through Lava", checked=False),
+    "loihi2": Entry(_loihi2, "the chip, through Lava", checked=False, any_layer=True),
 }
 """Every backend that returns a trace, by its name; the reference comes first."""
 

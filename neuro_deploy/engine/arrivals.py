@@ -1,10 +1,13 @@
 """In which steps something reaches a neuron, compiled."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from neuro_deploy.compiling import compiled
 from neuro_deploy.ir.chain import Layer
+from neuro_deploy.ir.synapses import apply, presence
 
 
 def active_updates(layer: Layer, before: NDArray[np.uint8], own: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -13,14 +16,33 @@ def active_updates(layer: Layer, before: NDArray[np.uint8], own: NDArray[np.uint
     Args:
         layer: whose synapses are asked; an event of one step arrives at the next.
         before: uint8 [samples, steps, sources], 0 or 1: events of the layer before, or of the input.
-        own: uint8 [samples, steps, neurons], the layer's spikes.
+        own: uint8 [samples, steps, neurons], 0 or 1: what the layer's neurons send.
 
     Returns:
         int64 [samples, neurons].
     """
+    if not layer.plain:
+        active = np.zeros((len(own), layer.size), np.int64)
+        for step in range(own.shape[1]):
+            active += _active_of_any(layer, before, own, step)
+        return active
     forward = np.ascontiguousarray((layer.weight != 0).T.view(np.uint8))
     recurrent = np.zeros((0, layer.size), np.uint8) if layer.weight_rec is None else (layer.weight_rec != 0).T.view(np.uint8)
     return _active(forward, np.ascontiguousarray(recurrent), before, own)  # type: ignore[no-any-return]
+
+
+def _active_of_any(layer: Layer, before: NDArray[np.uint8], own: NDArray[np.uint8], step: int) -> NDArray[np.bool_]:
+    """Which neurons of any layer are active in a step, bool [samples, neurons]."""
+    reached: NDArray[np.bool_] = own[:, step] != 0
+    if not layer.connections:
+        reached |= before[:, step] != 0
+    for connection in layer.connections:
+        there = replace(connection, weight=presence(connection))
+        for delay, weight in there.by_delay:
+            if step > delay:
+                events = (own if connection.recurrent else before)[:, step - 1 - delay]
+                reached |= apply(weight, events) > 0
+    return reached
 
 
 @compiled()

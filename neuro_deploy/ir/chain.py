@@ -184,7 +184,9 @@ class Layer:
 
     def _plain(self) -> "Layer":
         if self.special is not None:
-            raise RuleError(f"a {self.kind} layer with {self.special}: only plain layers of LIF neurons are supported here")
+            raise RuleError(
+                f"{self.special} in a layer of type {self.kind}: only plain layers of LIF neurons are supported here"
+            )
         return self
 
 

@@ -130,7 +130,7 @@ def _read_manifest(path: Path) -> Manifest:
     except OSError as error:
         advice = remedy(
             error,
-            "the manifest must stand beside its NetX file; one of somebody else's is made by 'adopt', or give --data FILE.npz",
+            "the manifest must stand beside its NetX file; of somebody else's file give --data, or 'adopt' it",
         )
         raise ModelFileError(f"{path}: {error.strerror}; {advice}") from error
     try:
