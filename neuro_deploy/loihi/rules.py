@@ -13,6 +13,7 @@ from neuro_deploy.errors import RuleError
 from neuro_deploy.ir.chain import Chain, Layer
 from neuro_deploy.ir.neurons import Lif
 from neuro_deploy.ir.semantics import FRACTION_BITS
+from neuro_deploy.ir.synapses import Kernel
 from neuro_deploy.loihi import limits
 from neuro_deploy.loihi.bounds import current_bounds, own_bias, voltage_bounds
 from neuro_deploy.loihi.weights import is_mixed, stored_weights
@@ -87,6 +88,8 @@ def weight_range(chain: Chain, use: Use) -> list[str]:
     """Weights are 8 bits: even from -256 to 254 when their signs are mixed, else 0 to 255 in magnitude."""
     found = []
     for index, layer in enumerate(chain.layers):
+        if not layer.connections:
+            continue
         joint = _joint(layer)
         mixed = is_mixed(joint)
         low = limits.WEIGHT_MIN_MIXED if mixed else -limits.WEIGHT_MAX_UNSIGNED if joint.min() < 0 else 0
@@ -229,12 +232,14 @@ STAGES: tuple[tuple[Rule, ...], ...] = (
 )
 """Whether the shapes fit; whether the numbers can be written down at all; whether what is written computes without surprises."""
 
-ADOPTED: tuple[tuple[Rule, ...], ...] = ((chained,), (threshold_range, decay_range, bias_range, delay_range))
-"""Those for networks that this project did not make: their weights are what acts, and how far they go is theirs to say."""
+ADOPTED: tuple[tuple[Rule, ...], ...] = ((chained,), (weight_range, threshold_range, decay_range, bias_range, delay_range))
+"""Those for networks that this project did not make: how far their numbers go is theirs to say."""
 
 
 def _joint(layer: Layer) -> NDArray[np.int64]:
-    return layer.weight if layer.weight_rec is None else np.hstack((layer.weight, layer.weight_rec))
+    """All numbers that are stored for a layer's synapses."""
+    weights = [connection.weight for connection in layer.connections]
+    return np.concatenate([(one.weight if isinstance(one, Kernel) else one).reshape(-1) for one in weights])
 
 
 def _name(chain: Chain, index: int) -> str:

@@ -137,14 +137,22 @@ def test_violations_are_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_what_acts_otherwise_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     layer = dense(np.random.default_rng(0), 6, 3)
-    layer.weight[0, :3] = 61, -3, 200
+    layer.weight[0, :2] = 255, -3
     layer.extra["delay"] = np.full(6, 70)
     netx_files.write(Path("odd.net"), [layer])
     assert run("check", "odd.net", "--data", "plain.npz") == 0
     assert capsys.readouterr().err.splitlines() == [
-        "note: odd.net: layer 0: 2 of 18 values of weight act as others: 61 at [0, 0] acts as 60",
+        "note: odd.net: layer 0: 1 of 18 values of weight act as others: 255 at [0, 0] acts as 254",
         "note: odd.net: layer 0: delay of 70 steps: Lava has at most 62 and cuts it there",
     ]
+
+
+def test_odd_weights_beside_others_of_the_other_sign_are_a_violation(capsys: pytest.CaptureFixture[str]) -> None:
+    layer = conv(np.random.default_rng(0))
+    layer.weight[0, 0, 0, :2] = 5, -4
+    netx_files.write(Path("odd.net"), [layer])
+    assert run("inspect", "odd.net", "--input-shape", "4,5,2") == 1
+    assert "violated: layer 0 (layer0): 1 odd weights, the first is 5: mixed-sign weights are even" in capsys.readouterr().out
 
 
 def edited(change: Callable[[h5py.File], None], name: str = "conv.net") -> Callable[[], None]:
