@@ -16,7 +16,7 @@ from neuro_deploy.ir.semantics import FRACTION_BITS
 from neuro_deploy.ir.synapses import Kernel
 from neuro_deploy.loihi import limits
 from neuro_deploy.loihi.bounds import current_bounds, own_bias, voltage_bounds
-from neuro_deploy.loihi.weights import is_mixed, stored_weights
+from neuro_deploy.loihi.weights import is_mixed, shift_of, stored_weights
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,6 @@ def weight_range(chain: Chain, use: Use) -> list[str]:
     """Weights are 8 bits: even from -256 to 254 when their signs are mixed, else 0 to 255 in magnitude."""
     found = []
     for index, layer in enumerate(chain.layers):
-        if not layer.connections:
-            continue
         joint = _joint(layer)
         mixed = is_mixed(joint)
         low = limits.WEIGHT_MIN_MIXED if mixed else -limits.WEIGHT_MAX_UNSIGNED if joint.min() < 0 else 0
@@ -101,6 +99,26 @@ def weight_range(chain: Chain, use: Use) -> list[str]:
         if mixed and (joint % limits.WEIGHT_STEP_MIXED).any():
             odd = joint[joint % limits.WEIGHT_STEP_MIXED != 0]
             found.append(f"{_name(chain, index)}: {odd.size} odd weights, the first is {odd[0]}: mixed-sign weights are even")
+    return found
+
+
+def weight_bits(chain: Chain, use: Use) -> list[str]:
+    """A matrix of mixed signs has 7 bits beside the sign: odd weights fit where all of them can be moved up."""
+    found = []
+    for index, layer in enumerate(chain.layers):
+        if any(isinstance(connection.weight, Kernel) for connection in layer.connections) or not layer.connections:
+            continue
+        joint = _joint(layer)
+        if (
+            joint.any()
+            and is_mixed(joint)
+            and shift_of(joint) < 1
+            and (odd := joint[joint % limits.WEIGHT_STEP_MIXED != 0]).size
+        ):
+            found.append(
+                f"{_name(chain, index)}: {odd.size} odd weights, the first is {odd[0]}: beside others of the other sign and beyond "
+                "127 they need a ninth bit, which Lava's simulation has and the chip has not"
+            )
     return found
 
 
@@ -232,7 +250,7 @@ STAGES: tuple[tuple[Rule, ...], ...] = (
 )
 """Whether the shapes fit; whether the numbers can be written down at all; whether what is written computes without surprises."""
 
-ADOPTED: tuple[tuple[Rule, ...], ...] = ((chained,), (weight_range, threshold_range, decay_range, bias_range, delay_range))
+ADOPTED: tuple[tuple[Rule, ...], ...] = ((chained,), (weight_bits, threshold_range, decay_range, bias_range, delay_range))
 """Those for networks that this project did not make: how far their numbers go is theirs to say."""
 
 

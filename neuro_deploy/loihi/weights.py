@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro_deploy.loihi.limits import WEIGHT_MAX_UNSIGNED, WEIGHT_MIN_MIXED
+from neuro_deploy.loihi.limits import WEIGHT_MAX_MIXED, WEIGHT_MAX_UNSIGNED, WEIGHT_MIN_MIXED
 
 Weights = NDArray[np.int64]
 
@@ -24,7 +24,7 @@ def stored_weights(weight: Weights, weight_rec: Weights | None) -> tuple[Weights
     positive weights holds a power of two that was shifted to -256 (it has only 255), for example.
 
     Args:
-        weight: int64 [neurons, inputs], within -256..254 if mixed, else within 0..255 in magnitude.
+        weight: int64 [neurons, inputs], within -256..255; the loader first cuts 255 beside negative ones to 254.
         weight_rec: int64 [neurons, neurons] or None.
 
     Returns:
@@ -37,17 +37,19 @@ def stored_weights(weight: Weights, weight_rec: Weights | None) -> tuple[Weights
     if not joint.any():
         raise ValueError("a matrix of zeros has no scale")
     mixed = is_mixed(joint)
-    shift = _shift(joint, mixed)
+    if mixed:
+        joint = np.minimum(joint, WEIGHT_MAX_MIXED)
+    shift = shift_of(joint)
     bits = _BITS - shift - (_common_zero_bits(joint) - int(mixed))
     inputs = weight.shape[1]
     stored = _store(joint[:, :inputs] << shift, bits) >> shift
     return stored, None if weight_rec is None else _store(joint[:, inputs:] << shift, bits) >> shift
 
 
-def _shift(joint: Weights, mixed: bool) -> int:
+def shift_of(joint: Weights) -> int:
     """By how many bits the weights can be moved up so that they use the register."""
     high, low = int(joint.max()), int(joint.min())
-    if mixed:
+    if is_mixed(joint):
         scale = min(127 / high if high else np.inf, 128 / -low)
         return int(np.floor(np.log2(scale))) + 1
     return int(np.floor(np.log2(WEIGHT_MAX_UNSIGNED / high if high > 0 else 256 / -low)))

@@ -147,12 +147,15 @@ def test_what_acts_otherwise_is_said(capsys: pytest.CaptureFixture[str]) -> None
     ]
 
 
-def test_odd_weights_beside_others_of_the_other_sign_are_a_violation(capsys: pytest.CaptureFixture[str]) -> None:
-    layer = conv(np.random.default_rng(0))
-    layer.weight[0, 0, 0, :2] = 5, -4
+def test_odd_weights_that_need_a_ninth_bit_are_a_violation(capsys: pytest.CaptureFixture[str]) -> None:
+    layer = dense(np.random.default_rng(0), 6, 3)
+    layer.weight[0, :2] = 5, -4
     netx_files.write(Path("odd.net"), [layer])
-    assert run("inspect", "odd.net", "--input-shape", "4,5,2") == 1
-    assert "violated: layer 0 (layer0): 1 odd weights, the first is 5: mixed-sign weights are even" in capsys.readouterr().out
+    assert run("inspect", "odd.net") == 0
+    layer.weight[0, 2] = 130
+    netx_files.write(Path("odd.net"), [layer])
+    assert run("inspect", "odd.net") == 1
+    assert "violated: layer 0 (layer0): 1 odd weights, the first is 5: beside others" in capsys.readouterr().out
 
 
 def edited(change: Callable[[h5py.File], None], name: str = "conv.net") -> Callable[[], None]:

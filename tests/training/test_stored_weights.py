@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from neuro_deploy.loihi.weights import is_mixed, stored_weights
+from neuro_deploy.loihi.weights import stored_weights
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:divide by zero:RuntimeWarning"
@@ -36,7 +36,7 @@ def test_equals_the_loader(pair: tuple[np.ndarray, np.ndarray | None]) -> None:
     weight, weight_rec = pair
     joint = weight if weight_rec is None else np.hstack((weight, weight_rec))
     assume(joint.any())
-    assume(joint.max() <= (254 if is_mixed(joint) else 255))
+    assume(joint.max() <= 255)
     stored, stored_rec = stored_weights(weight, weight_rec)
     expected, expected_rec = lava_reference.stored(weight, weight_rec)
     assert (stored == expected).all()
