@@ -1,6 +1,6 @@
 """Counts against an event-by-event recount, and the same on all exact backends."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,11 @@ from neuro_deploy.backends.fast import FastBackend
 from neuro_deploy.backends.integer import IntegerBackend
 from neuro_deploy.backends.lava import LavaBackend
 from neuro_deploy.backends.torch import TorchBackend
-from neuro_deploy.ir.chain import Chain, Role
+from neuro_deploy.ir.chain import Chain, Layer, Role, Segment
 from neuro_deploy.ir.inputs import encode
+from neuro_deploy.ir.neurons import Lif, SigmaDelta
+from neuro_deploy.ir.semantics import run_chain
+from neuro_deploy.ir.synapses import Connection, Kernel, apply
 from neuro_deploy.ir.trace import Trace
 from neuro_deploy.loihi import limits
 from neuro_deploy.loihi.cores import Placement, place, position
@@ -117,7 +120,7 @@ def check_totals(counts: Counts, trace: Trace) -> None:
     assert totals.packets == chip.total("packets").sum() + chip.input.packets.sum()
     assert totals.messages == np.count_nonzero(trace.input)
     assert totals.rates == {name: spikes.mean() for name, spikes in trace.populations.items()}
-    numbers = [number for name, number in vars(totals).items() if name != "rates"]
+    numbers = [number for name, number in vars(totals).items() if name not in ("rates", "graded")]
     assert min(numbers) > 0
 
 
@@ -147,3 +150,47 @@ def test_all_exact_backends_count_the_same() -> None:
     assert (model.messages == expected.messages).all()
     assert model.rates == expected.rates
     assert model.totals.compute_spikes == expected.totals.compute_spikes
+
+
+def test_counts_of_any_layer_are_a_recount_of_every_message() -> None:
+    """A convolution with borders and groups, delays, a recurrent layer, graded messages; one synapse after the other."""
+    rng = np.random.default_rng(2)
+    kernel = Kernel(rng.integers(-3, 4, (4, 1, 3, 2)), (4, 5, 2), (2, 1), (1, 1), (1, 1), 2)
+    size = int(np.prod(kernel.target))
+    matrix, back = rng.integers(-1, 2, (6, size)), rng.integers(-9, 10, (3, 3))
+    layers = (
+        Layer((), SigmaDelta(1, sums=False, fraction=2, state=0), (4, 5, 2), kind="input"),
+        Layer((Connection(kernel, graded=True),), SigmaDelta(2, fraction=2, state=0), kernel.target, kind="conv"),
+        Layer((Connection(matrix, graded=True, delay=rng.integers(0, 3, matrix.shape)),), Lif(1, 4096, 2048), (6,)),
+        Layer((Connection(rng.integers(-5, 9, (3, 6))), Connection(back, recurrent=True)), Lif(2, 4096, 2048), (3,)),
+    )
+    names = [Segment(f"layer{k}", 0, layer.size, "compute", f"layer{k}", 0) for k, layer in enumerate(layers)]
+    chain = Chain(1, 40, tuple(replace(layer, segments=(name,)) for layer, name in zip(layers, names, strict=True)), 0, False)
+    injected = rng.integers(0, 3, (2, 12, 40)).astype(np.int32)
+    sent = tuple(run.sent for run in run_chain(chain, injected))
+    assert all(messages.any() for messages in sent)
+    counts = count(Trace("", injected, {}, sent, np.zeros((2, 3), np.int64), chain.segments, 0.0), chain)
+    assert counts.chip is not None
+    for k, (layer, messages, segment) in enumerate(zip(layers, sent, counts.chip.segments, strict=True)):
+        source = injected if k == 0 else sent[k - 1]
+        active = np.zeros((2, 12, layer.size), bool) | (messages != 0)
+        synops = np.zeros(2, np.int64)
+        if not layer.connections:
+            active |= source != 0
+        for connection in layer.connections:
+            dense = apply(connection.weight, np.eye(connection.sources, dtype=np.int64)).T
+            delays = np.broadcast_to(np.asarray(connection.delay), dense.shape)
+            for i, j in np.argwhere(dense):
+                events = (messages if connection.recurrent else source)[:, :, j] != 0
+                synops += events.sum(axis=1)
+                late = 1 + int(delays[i, j])
+                active[:, late:, i] |= events[:, : 12 - late]
+        assert (segment.spikes == np.count_nonzero(messages, axis=(1, 2))).all()
+        assert (segment.synops == synops).all()
+        assert (segment.active == active.sum(axis=(1, 2))).all()
+        low, high = int(messages.min()), int(messages.max())
+        bits = next(n for n in range(1, 40) if -(1 << n - 1) <= low and high < 1 << n - 1)  # two's complement
+        assert segment.bits == (bits if layer.graded else None)
+        assert segment.packets is None
+    assert counts.totals.graded == sum(np.count_nonzero(messages) for messages in sent[:2])
+    assert counts.totals.packets is None
