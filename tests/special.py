@@ -22,7 +22,8 @@ def special_layers(draw: st.DrawFn, sources: int | None = None, sizes: tuple[int
     elif first == "matrix":
         matrix = rng.integers(-60, 61, (draw(st.sampled_from(sizes)), sources or draw(st.sampled_from(sizes))))
         matrix *= rng.random(matrix.shape) < draw(st.sampled_from([0.1, 0.5, 1]))
-        delay = draw(st.sampled_from([0, 3, rng.integers(0, 4, matrix.shape)]))
+        of_neuron = np.repeat(rng.integers(0, 6, (len(matrix), 1)), matrix.shape[1], axis=1)
+        delay = draw(st.sampled_from([0, 3, rng.integers(0, 4, matrix.shape), of_neuron]))
         connections, shape = (Connection(matrix, graded=graded, delay=delay),), matrix.shape[:1]
         if draw(st.booleans()):
             back = rng.integers(-60, 61, shape * 2)

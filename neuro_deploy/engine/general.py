@@ -3,7 +3,7 @@
 What costs no work: a source that sends nothing, and a tile of neurons to which nothing comes and which an update would leave as it is.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -34,7 +34,7 @@ from neuro_deploy.engine.neurons import (
     wrap_sums,
 )
 from neuro_deploy.engine.vectors import WORD, mask
-from neuro_deploy.engine.wires import TILE, Runs, Taps, add_runs, add_taps, runs_of, taps_of
+from neuro_deploy.engine.wires import TILE, Runs, Taps, add_runs, add_taps, lateness, runs_of, taps_of
 from neuro_deploy.errors import BackendError, RuleError
 from neuro_deploy.ir.chain import Layer
 from neuro_deploy.ir.neurons import Lif, SigmaDelta
@@ -60,7 +60,9 @@ class Wiring(NamedTuple):
         graded: whether messages from the layer before count as often as they say.
         own_graded: whether its own do.
         direct: whether the neurons take the source itself, at its own step.
-        ring: steps for which sums are made ahead, the present one included.
+        ring: steps whose sums are kept, the present one included: those to come, or with ``late`` those that were.
+        late: int32 [neurons], by how many steps the sums are older that a neuron reads; empty where delays do not depend on the
+            neuron alone, and are in the matrices.
     """
 
     forward: Runs
@@ -70,6 +72,7 @@ class Wiring(NamedTuple):
     own_graded: bool
     direct: bool
     ring: int
+    late: NDArray[np.int32]
 
 
 class Record(NamedTuple):
@@ -212,6 +215,9 @@ class GeneralPlan:
 
     def _wiring(self, kind: "np.dtype[Any]") -> Wiring:
         forward, own = self._forward, self._own
+        late = lateness(forward if own is None else None)
+        if late.size and forward is not None:
+            forward = replace(forward, delay=0)
         return Wiring(
             runs_of(forward, kind),
             taps_of(forward, kind),
@@ -220,6 +226,7 @@ class GeneralPlan:
             own is not None and own.graded and self.layer.graded,
             not self.layer.connections,
             1 + max((connection.longest for connection in self.layer.connections), default=0),
+            late,
         )
 
     def _room(self, kind: type[np.signedinteger[Any]]) -> _Room:
@@ -247,9 +254,22 @@ def _gain(connection: Connection | None) -> int:
 
 
 @numba.njit(inline="always")  # type: ignore[untyped-decorator]
-def _read(sums: NDArray[Any], source: NDArray[np.int32]) -> None:
-    for i in range(source.size):
-        sums[i] = source[i]
+def _copy(to: NDArray[Any], values: NDArray[Any]) -> None:
+    for i in range(to.size):
+        to[i] = values[i]
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _clear(values: NDArray[Any]) -> None:
+    for i in range(values.size):
+        values[i] = 0
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _read_late(total: NDArray[Any], sums: NDArray[Any], late: NDArray[np.int32], step: int, width: int, begin: int) -> None:
+    ring = sums.size // width
+    for i in range(late.size):
+        total[i] = sums[(step - late[i] + ring) % ring * width + begin + i]
 
 
 @numba.njit(inline="always")  # type: ignore[untyped-decorator]
@@ -323,7 +343,7 @@ def _run(
 ) -> int:
     """Run a layer from rest, one sample after the other; returns how that ended, see ``_DONE``."""
     # Taken out of their tuples once: each time costs two counts of references.
-    forward, taps, own, graded, own_graded, direct, ring = wiring
+    forward, taps, own, graded, own_graded, direct, ring, late = wiring
     sums, touched, states, resting = room
     arriving_first, arriving_source, arriving_factor = arriving
     emitted_first, emitted_source, emitted_factor = emitted
@@ -334,13 +354,16 @@ def _run(
     sends_values = messages.size > 0
     own_factor = emitted_factor if own_graded else emitted_factor[:0]
     factor = arriving_factor if graded else arriving_factor[:0]
-    flags, sent = np.zeros(TILE, np.uint8), np.zeros(TILE, np.int32)
+    flags, sent, gathered = np.zeros(TILE, np.uint8), np.zeros(TILE, np.int32), np.zeros(TILE, sums.dtype)
     count = 0
     emitted_first[0] = 0
     for sample in range(samples):
         sums[:], touched[:], states[:], resting[:] = 0, 0, 0, 0
         for step in range(steps):
             row, slot = sample * steps + step, step % ring
+            if late.size > 0:
+                sums[slot * tiles * TILE : (slot + 1) * tiles * TILE] = 0
+                touched[slot * tiles : (slot + 1) * tiles] = 0
             if step > 0 and not direct:
                 events = slice(arriving_first[row - 1], arriving_first[row])
                 if taps.height > 0:
@@ -356,17 +379,25 @@ def _run(
                 begin, end = tile * TILE, min((tile + 1) * TILE, size)
                 total = sums[(slot * tiles + tile) * TILE : (slot * tiles + tile + 1) * TILE]
                 arrives = touched[slot * tiles + tile] != 0
-                touched[slot * tiles + tile] = 0
+                if late.size > 0:
+                    total = gathered
+                    for past in range(ring):
+                        arrives |= touched[past * tiles + tile] != 0
+                else:
+                    touched[slot * tiles + tile] = 0
                 if direct:
                     arrives = step == 0 or _differs(source[sample, step, begin:end], source[sample, step - 1, begin:end])
                 if not arrives and resting[tile]:
                     if sends_values:
-                        messages[sample, step, begin:end] = 0
+                        _clear(messages[sample, step, begin:end])
                     else:
-                        spikes[sample, step, begin:end] = 0
+                        _clear(spikes[sample, step, begin:end])
                     continue
                 if direct:
-                    _read(total, source[sample, step, begin:end])
+                    for i in range(end - begin):
+                        total[i] = source[sample, step, begin + i]
+                if late.size > 0:
+                    _read_late(total, sums, late[begin:end], step, tiles * TILE, begin)
                 if wraps and not wrap_sums(total):
                     return _NOT_EXACT
                 resting[tile], large = _update(
@@ -382,11 +413,11 @@ def _run(
                     return _TOO_LARGE
                 if sends_values:
                     sent[end - begin :] = 0
-                    messages[sample, step, begin:end] = sent[: end - begin]
+                    _copy(messages[sample, step, begin:end], sent)
                     count = _collect_graded(sent, flags, begin, emitted_source, emitted_factor, count)
                 else:
                     flags[end - begin :] = 0  # padding fires where the threshold is negative
-                    spikes[sample, step, begin:end] = flags[: end - begin]
+                    _copy(spikes[sample, step, begin:end], flags)
                     count = collect(flags, begin, emitted_source, count)
             emitted_first[row + 1] = count
             if step == when:

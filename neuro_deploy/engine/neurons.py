@@ -162,8 +162,8 @@ def lif(
         fire = voltage > threshold
         kept = cast(sums, 0) if fire else voltage
         states[i], states[TILE + i], fires[i] = current, kept, fire
-        moved |= cast(sums, (current ^ u) | (kept ^ v) | fire)
-        large |= cast(sums, _magnitude(sums, a) | (_magnitude(sums, current) >> (WIDE_BITS - 31)))
+        moved = cast(sums, moved | cast(sums, (current ^ u) | (kept ^ v) | fire))
+        large = cast(sums, large | cast(sums, _magnitude(sums, a) | (_magnitude(sums, current) >> (WIDE_BITS - 31))))
     return moved != 0, int(large)
 
 
@@ -182,8 +182,8 @@ def passing(
         fire = voltage > threshold
         kept = cast(sums, 0) if fire else voltage
         states[TILE + i], fires[i] = kept, fire
-        moved |= cast(sums, (kept ^ v) | fire)
-        large |= _magnitude(sums, a)
+        moved = cast(sums, moved | cast(sums, (kept ^ v) | fire))
+        large = cast(sums, large | _magnitude(sums, a))
     return moved != 0, int(large)
 
 
@@ -200,8 +200,8 @@ def each(states: NDArray[Any], sums: NDArray[Any], parameters: NDArray[Any], fir
         fire = voltage > parameters[3 * TILE + i]
         kept = cast(sums, 0) if fire else voltage
         states[i], states[TILE + i], fires[i] = current, kept, fire
-        moved |= cast(sums, (current ^ u) | (kept ^ v) | fire)
-        large |= cast(sums, _magnitude(sums, a) | (_magnitude(sums, current) >> (WIDE_BITS - 31)))
+        moved = cast(sums, moved | cast(sums, (current ^ u) | (kept ^ v) | fire))
+        large = cast(sums, large | cast(sums, _magnitude(sums, a) | (_magnitude(sums, current) >> (WIDE_BITS - 31))))
     return moved != 0, int(large)
 
 
@@ -227,7 +227,9 @@ def sigma_delta(
         message = change if size >= parameters[TILE + i] else cast(sums, 0)
         states[i], states[TILE + i] = total, cast(sums, before + message)
         sent[i] = message >> state
-        large |= cast(sums, _magnitude(sums, a) | _magnitude(sums, total) | activation | _magnitude(sums, change))
+        large = cast(
+            sums, large | cast(sums, _magnitude(sums, a) | _magnitude(sums, total) | activation | _magnitude(sums, change))
+        )
     return int(large)
 
 
@@ -246,7 +248,7 @@ def delta(states: NDArray[Any], sums: NDArray[Any], parameters: NDArray[Any], se
         message = change if size >= parameters[TILE + i] else cast(sums, 0)
         states[TILE + i] = cast(sums, before + message)
         sent[i] = message >> state
-        large |= cast(sums, _magnitude(sums, a) | _magnitude(sums, activation) | _magnitude(sums, change))
+        large = cast(sums, large | cast(sums, _magnitude(sums, a) | _magnitude(sums, activation) | _magnitude(sums, change)))
     return int(large)
 
 
@@ -260,7 +262,7 @@ def sigma(states: NDArray[Any], sums: NDArray[Any], sent: NDArray[np.int32]) -> 
         total = cast(sums, states[i] + a)
         states[i] = total
         sent[i] = total
-        large |= cast(sums, _magnitude(sums, a) | _magnitude(sums, total))
+        large = cast(sums, large | cast(sums, _magnitude(sums, a) | _magnitude(sums, total)))
     return int(large)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro_deploy.engine.general import Record
+from neuro_deploy.engine.general import GeneralPlan, Record
 from neuro_deploy.engine.kernels import Events, read_input, run_layer
 from neuro_deploy.engine.plan import LayerPlan, Plan
 
@@ -59,7 +59,8 @@ def run_chain(
             except IndexError:
                 return
             source: NDArray[Any] = injected[block]
-            read_input(source, host)
+            if not _takes_input(plans[0]):
+                read_input(source, host)
             arriving = host
             for index, (plan, layer) in enumerate(zip(plans, layers, strict=True)):
                 record = layer[block]
@@ -71,8 +72,8 @@ def run_chain(
                         plan.forward, plan.recurrent, plan.neuron, sums[index], events, sent, record, step, readout[block]
                     )
                 else:
-                    largest = _largest(arriving, len(record) * steps)
-                    plan.run(arriving, source, largest, sent, Record.of(record, step, readout[block]))
+                    messages = source if _takes_input(plan) else arriving.factor[: arriving.first[len(record) * steps]]
+                    plan.run(arriving, source, _largest(messages), sent, Record.of(record, step, readout[block]))
                 arriving, source = sent, record
 
     with ThreadPoolExecutor(threads) as executor:
@@ -94,9 +95,11 @@ def _spikes(events: Events) -> Events:
     return events._replace(factor=_NO_FACTORS)
 
 
-def _largest(events: Events, rows: int) -> int:
-    """The largest magnitude of a message in so many steps of samples."""
-    if not events.factor.size:
-        return 1
-    factors = events.factor[: events.first[rows]]
-    return max(int(factors.max(initial=0)), -int(factors.min(initial=0)))
+def _takes_input(plan: Plan) -> bool:
+    """Whether neurons take the input itself and not its events."""
+    return isinstance(plan, GeneralPlan) and not plan.layer.connections
+
+
+def _largest(messages: NDArray[Any]) -> int:
+    """The largest magnitude of a message; 1 of spikes."""
+    return max(int(messages.max(initial=1)), -int(messages.min(initial=0)))

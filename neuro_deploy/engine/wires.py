@@ -8,13 +8,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro_deploy.compiling import compiled
-from neuro_deploy.engine.vectors import add_4, add_8, add_16, cast, scaled_4, scaled_8, scaled_16
+from neuro_deploy.engine.vectors import (
+    add_4,
+    add_8,
+    add_16,
+    cast,
+    gather_1,
+    gather_4,
+    gather_8,
+    gather_16,
+    scaled_4,
+    scaled_8,
+    scaled_16,
+    scaled_gather_1,
+    scaled_gather_4,
+    scaled_gather_8,
+    scaled_gather_16,
+)
 from neuro_deploy.ir.synapses import Connection, Integers, Kernel
 
-TILE = 256
+_TILE_BITS = 8
+
+TILE = 1 << _TILE_BITS
 """Neighbouring neurons of a layer that are updated together, or not at all."""
 
-_BRIDGE = 4
+_BRIDGE = 12
 """Zeros between two weights of a source that cost less than a further run."""
 
 
@@ -40,33 +58,53 @@ class Runs(NamedTuple):
 
 
 class Taps(NamedTuple):
-    """The synapses of a convolution by the place and the channel of their source.
+    """The synapses of a convolution by the place, the group and the channel of their source.
 
-    A source at (x, y) and channel ``c`` has a run for each pair of an entry ``i`` of ``across``, from ``first_across[x]`` to
-    ``first_across[x + 1]``, and an entry ``j`` of ``down``: its first target is ``across[i, 0] + down[j, 0] + start[c]``, its weights
-    are from ``across[i, 1] + down[j, 1] + offset[c]`` on, and its length is ``down[j, 2]``.
+    A source at (x, y) in group ``g`` and channel ``c`` of it has a run for each pair of an entry ``i`` of ``across``, from
+    ``first_across[x]`` to ``first_across[x + 1]``, and an entry ``j`` of ``down``: its first target is
+    ``across[i] + down[j] + g * per_group``, its weights are from ``across_weight[i] + down_weight[j] + channel[g * inputs + c]`` on,
+    and its length is ``length[j]``.
 
     Attributes:
         height: of the source; 0 where there is no convolution.
+        groups: how many.
+        per_group: output channels of each.
         first_across: int64 [width + 1].
-        across: int64 [entries, 2].
+        across: int64 [entries].
+        across_weight: int64 [entries].
         first_down: int64 [height + 1].
-        down: int64 [entries, 3].
-        start: int64 [channels].
-        offset: int64 [channels].
+        down: int64 [entries].
+        down_weight: int64 [entries].
+        length: int64 [entries].
+        channel: int64 [channels].
         delay: steps beyond one.
         weight: int16 or int64.
     """
 
     height: int
+    groups: int
+    per_group: int
     first_across: Integers
     across: Integers
+    across_weight: Integers
     first_down: Integers
     down: Integers
-    start: Integers
-    offset: Integers
+    down_weight: Integers
+    length: Integers
+    channel: Integers
     delay: int
     weight: NDArray[Any]
+
+
+def lateness(connection: Connection | None) -> NDArray[np.int32]:
+    """Delays that depend on the neuron alone, int32 [neurons]; empty where they do not, or there are none.
+
+    They cost nothing where an event arrives: its neurons read older sums.
+    """
+    if connection is None or isinstance(connection.delay, int) or not connection.delay.size:
+        return np.zeros(0, np.int32)
+    of_neuron = connection.delay[:, 0]
+    return of_neuron.astype(np.int32) if (connection.delay == of_neuron[:, None]).all() else np.zeros(0, np.int32)
 
 
 def runs_of(connection: Connection | None, kind: "np.dtype[Any]") -> Runs:
@@ -116,8 +154,8 @@ def taps_of(connection: Connection | None, kind: "np.dtype[Any]") -> Taps:
         kind: of the weights; must hold them.
     """
     if connection is None or not isinstance(connection.weight, Kernel):
-        no, none = np.zeros(0, np.int64), np.zeros((0, 1), np.int64)
-        return Taps(0, no, none, no, none, no, no, 0, np.zeros(0, kind))
+        no = np.zeros(0, np.int64)
+        return Taps(0, 0, 0, no, no, no, no, no, no, no, no, 0, np.zeros(0, kind))
     kernel = connection.weight
     outputs, inputs, taps_x, taps_y = kernel.weight.shape
     per_group = outputs // kernel.groups
@@ -134,16 +172,19 @@ def taps_of(connection: Connection | None, kind: "np.dtype[Any]") -> Taps:
         ]
         for met in _met(kernel, 1)
     ]
-    channel = np.arange(kernel.source[2])
     assert isinstance(connection.delay, int)
     return Taps(
         kernel.source[1],
+        kernel.groups,
+        per_group,
         _starts(across),
-        np.array([*itertools.chain(*across)], np.int64).reshape(-1, 2),
+        _column(across, 0),
+        _column(across, 1),
         _starts(down),
-        np.array([*itertools.chain(*down)], np.int64).reshape(-1, 3),
-        channel // inputs * per_group,
-        channel * (taps_x * taps_y * per_group),
+        _column(down, 0),
+        _column(down, 1),
+        _column(down, 2),
+        np.arange(kernel.source[2]) * (taps_x * taps_y * per_group),
         connection.delay,
         weights.reshape(-1),
     )
@@ -174,13 +215,18 @@ def _joined(met: list[tuple[int, int]], place: dict[int, int], join: bool) -> li
     return runs
 
 
+def _column(entries: list[list[Any]], column: int) -> Integers:
+    """One number of each entry of all places."""
+    return np.array([entry[column] for entry in itertools.chain(*entries)], np.int64)
+
+
 def _starts(entries: list[list[Any]]) -> Integers:
     return np.concatenate(([0], np.cumsum([len(entry) for entry in entries]))).astype(np.int64)
 
 
 @numba.njit(inline="always")  # type: ignore[untyped-decorator]
 def _mark(touched: NDArray[np.uint8], tiles: int, target: int, length: int) -> None:
-    for tile in range(target // TILE, (target + length - 1) // TILE + 1):
+    for tile in range(target >> _TILE_BITS, ((target + length - 1) >> _TILE_BITS) + 1):
         touched[tiles + tile] = 1
 
 
@@ -217,6 +263,59 @@ def _add_times(sums: NDArray[Any], target: int, weight: NDArray[Any], offset: in
         target, offset = target + 4, offset + 4
     for i in range(length & 3):
         sums[target + i] += factor * weight[offset + i]
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _gather(
+    sums: NDArray[Any],
+    target: int,
+    weight: NDArray[Any],
+    start: int,
+    length: int,
+    rows: Integers,
+    count: int,
+    none: NDArray[np.int32],
+) -> None:
+    """``sums[target : target + length] += weight[start + row : start + row + length]`` for some rows."""
+    end = target + (length & ~15)
+    while target < end:
+        gather_16(sums, target, weight, start, rows, count, none, 0)
+        target, start = target + 16, start + 16
+    if length & 8:
+        gather_8(sums, target, weight, start, rows, count, none, 0)
+        target, start = target + 8, start + 8
+    if length & 4:
+        gather_4(sums, target, weight, start, rows, count, none, 0)
+        target, start = target + 4, start + 4
+    for i in range(length & 3):
+        gather_1(sums, target + i, weight, start + i, rows, count, none, 0)
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _gather_times(
+    sums: NDArray[Any],
+    target: int,
+    weight: NDArray[Any],
+    start: int,
+    length: int,
+    rows: Integers,
+    count: int,
+    factors: NDArray[np.int32],
+    first: int,
+) -> None:
+    """What :func:`_gather` does, ``factors[first + i]`` times the ``i``-th row."""
+    end = target + (length & ~15)
+    while target < end:
+        scaled_gather_16(sums, target, weight, start, rows, count, factors, first)
+        target, start = target + 16, start + 16
+    if length & 8:
+        scaled_gather_8(sums, target, weight, start, rows, count, factors, first)
+        target, start = target + 8, start + 8
+    if length & 4:
+        scaled_gather_4(sums, target, weight, start, rows, count, factors, first)
+        target, start = target + 4, start + 4
+    for i in range(length & 3):
+        scaled_gather_1(sums, target + i, weight, start + i, rows, count, factors, first)
 
 
 @compiled()
@@ -264,23 +363,48 @@ def add_taps(
     sources: NDArray[np.uint32],
     factors: NDArray[np.int32],
 ) -> None:
-    """Add what the events of one step cause through a convolution; arguments as those of :func:`add_runs`."""
+    """Add what the events of one step cause through a convolution; arguments as those of :func:`add_runs`, sources ascending.
+
+    Those of one place and group have the same targets, which are fetched once for all of them.
+    """
     slot = (step + taps.delay) % ring
     width, tiles = slot * (sums.size // ring), slot * (touched.size // ring)
-    height, first_across, across, first_down, down, starts, offsets, _, weight = taps
-    # A division by a product: exact, because a quotient is at least half a channel away from the next integer.
-    per_place, per_column = 1 / starts.size, 1 / height
-    for event in range(sources.size):
-        source = np.int64(sources[event])
-        place = np.int64((source + 0.5) * per_place)
+    (
+        height,
+        groups,
+        per_group,
+        first_across,
+        across,
+        across_weight,
+        first_down,
+        down,
+        down_weight,
+        lengths,
+        channels,
+        _,
+        weight,
+    ) = taps
+    inputs = channels.size // groups
+    # A division by a product: exact, because a quotient is at least half a source away from the next integer.
+    per_bundle, per_place, per_column = 1 / inputs, 1 / groups, 1 / height
+    rows = np.empty(inputs, np.int64)
+    event = 0
+    while event < sources.size:
+        bundle = np.int64((np.int64(sources[event]) + 0.5) * per_bundle)
+        place = np.int64((bundle + 0.5) * per_place)
         x = np.int64((place + 0.5) * per_column)
-        y, channel = place - x * height, source - place * starts.size
+        y, group, begin = place - x * height, bundle - place * groups, bundle * inputs
+        count = 0
+        while event + count < sources.size and sources[event + count] < begin + inputs:
+            rows[count] = channels[sources[event + count] - begin + group * inputs]
+            count += 1
         for i in range(first_across[x], first_across[x + 1]):
             for j in range(first_down[y], first_down[y + 1]):
-                target = across[i, 0] + down[j, 0] + starts[channel]
-                offset = across[i, 1] + down[j, 1] + offsets[channel]
-                _mark(touched, tiles, target, down[j, 2])
+                target, length = across[i] + down[j] + group * per_group, lengths[j]
+                _mark(touched, tiles, target, length)
+                start = across_weight[i] + down_weight[j]
                 if factors.size > 0:
-                    _add_times(sums, width + target, weight, offset, down[j, 2], factors[event])
+                    _gather_times(sums, width + target, weight, start, length, rows, count, factors, event)
                 else:
-                    _add(sums, width + target, weight, offset, down[j, 2])
+                    _gather(sums, width + target, weight, start, length, rows, count, factors)
+        event += count

@@ -23,8 +23,8 @@ def arrived(connection: Connection, sources: np.ndarray, factors: np.ndarray, ki
 @given(connections(), st.integers(0, 2**32 - 1), st.booleans(), st.sampled_from([np.int16, np.int64]))
 def test_an_event_adds_each_synapse_of_its_source_once(connection: Connection, seed: int, graded: bool, kind: type) -> None:
     rng = np.random.default_rng(seed)
-    sources = rng.integers(0, connection.sources, 5).astype(np.uint32)
-    factors = rng.integers(-900, 900, 5).astype(np.int32) if graded else np.zeros(0, np.int32)
+    sources = np.flatnonzero(rng.random(connection.sources) < rng.choice([0.1, 0.5, 1])).astype(np.uint32)
+    factors = rng.integers(-900, 900, sources.size).astype(np.int32) if graded else np.zeros(0, np.int32)
     found, marked = arrived(connection, sources, factors, kind)
     matrix = as_matrix(connection)
     counts = np.zeros(connection.sources, np.int64)
