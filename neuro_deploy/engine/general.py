@@ -163,7 +163,7 @@ class GeneralPlan:
         reach = self._reach(largest)
         if reach >= _MOST:
             raise RuleError(f"{self.who}: a sum of weights can reach {reach:,}: use smaller inputs or weights")
-        wraps = reach >= STATE_LIMIT and self._wide.taps.height > 0
+        wraps = reach >= STATE_LIMIT and self._wide.taps.bundle.size > 0
         direct = np.ascontiguousarray(source, np.int32) if self._wide.direct else np.zeros((0, 0, 0), np.int32)
         ended = _TOO_LARGE
         if self._fits(reach):
@@ -366,7 +366,7 @@ def _run(
                 touched[slot * tiles : (slot + 1) * tiles] = 0
             if step > 0 and not direct:
                 events = slice(arriving_first[row - 1], arriving_first[row])
-                if taps.height > 0:
+                if taps.bundle.size > 0:
                     add_taps(sums, touched, ring, step, taps, arriving_source[events], factor[events])
                 else:
                     add_runs(sums, touched, ring, step, forward, arriving_source[events], factor[events])

@@ -58,17 +58,13 @@ class Runs(NamedTuple):
 
 
 class Taps(NamedTuple):
-    """The synapses of a convolution by the place, the group and the channel of their source.
+    """The synapses of a convolution by the place of their source: its x, and its number ``n`` among those of the same x.
 
-    A source at (x, y) in group ``g`` and channel ``c`` of it has a run for each pair of an entry ``i`` of ``across``, from
-    ``first_across[x]`` to ``first_across[x + 1]``, and an entry ``j`` of ``down``: its first target is
-    ``across[i] + down[j] + g * per_group``, its weights are from ``across_weight[i] + down_weight[j] + channel[g * inputs + c]`` on,
-    and its length is ``length[j]``.
+    A source has a run for each pair of an entry ``i`` of ``across``, from ``first_across[x]`` to ``first_across[x + 1]``, and an entry
+    ``j`` of ``down``, from ``first_down[y[n]]`` to ``first_down[y[n] + 1]``: its first target is ``across[i] + down[j] + start[n]``,
+    its weights are from ``across_weight[i] + down_weight[j] + row[n]`` on, and its length is ``length[j]``.
 
     Attributes:
-        height: of the source; 0 where there is no convolution.
-        groups: how many.
-        per_group: output channels of each.
         first_across: int64 [width + 1].
         across: int64 [entries].
         across_weight: int64 [entries].
@@ -76,14 +72,16 @@ class Taps(NamedTuple):
         down: int64 [entries].
         down_weight: int64 [entries].
         length: int64 [entries].
-        channel: int64 [channels].
+        bundle: int32 [height * channels], the same for those of one y and group, which have the same targets. Empty where there is
+            no convolution.
+        y: int32 [height * channels].
+        start: int32 [height * channels], of the group's output channels.
+        row: int64 [height * channels].
+        most: the largest number of sources in a bundle.
         delay: steps beyond one.
         weight: int16 or int64.
     """
 
-    height: int
-    groups: int
-    per_group: int
     first_across: Integers
     across: Integers
     across_weight: Integers
@@ -91,7 +89,11 @@ class Taps(NamedTuple):
     down: Integers
     down_weight: Integers
     length: Integers
-    channel: Integers
+    bundle: NDArray[np.int32]
+    y: NDArray[np.int32]
+    start: NDArray[np.int32]
+    row: Integers
+    most: int
     delay: int
     weight: NDArray[Any]
 
@@ -154,8 +156,8 @@ def taps_of(connection: Connection | None, kind: "np.dtype[Any]") -> Taps:
         kind: of the weights; must hold them.
     """
     if connection is None or not isinstance(connection.weight, Kernel):
-        no = np.zeros(0, np.int64)
-        return Taps(0, 0, 0, no, no, no, no, no, no, no, no, 0, np.zeros(0, kind))
+        no, none = np.zeros(0, np.int64), np.zeros(0, np.int32)
+        return Taps(no, no, no, no, no, no, no, none, none, none, no, 0, 0, np.zeros(0, kind))
     kernel = connection.weight
     outputs, inputs, taps_x, taps_y = kernel.weight.shape
     per_group = outputs // kernel.groups
@@ -173,10 +175,9 @@ def taps_of(connection: Connection | None, kind: "np.dtype[Any]") -> Taps:
         for met in _met(kernel, 1)
     ]
     assert isinstance(connection.delay, int)
+    y, channel = (numbers.reshape(-1) for numbers in np.indices(kernel.source[1:]))
+    group = channel // inputs
     return Taps(
-        kernel.source[1],
-        kernel.groups,
-        per_group,
         _starts(across),
         _column(across, 0),
         _column(across, 1),
@@ -184,7 +185,11 @@ def taps_of(connection: Connection | None, kind: "np.dtype[Any]") -> Taps:
         _column(down, 0),
         _column(down, 1),
         _column(down, 2),
-        np.arange(kernel.source[2]) * (taps_x * taps_y * per_group),
+        (y * kernel.groups + group).astype(np.int32),
+        y.astype(np.int32),
+        (group * per_group).astype(np.int32),
+        channel * (taps_x * taps_y * per_group),
+        inputs,
         connection.delay,
         weights.reshape(-1),
     )
@@ -226,8 +231,10 @@ def _starts(entries: list[list[Any]]) -> Integers:
 
 @numba.njit(inline="always")  # type: ignore[untyped-decorator]
 def _mark(touched: NDArray[np.uint8], tiles: int, target: int, length: int) -> None:
-    for tile in range(target >> _TILE_BITS, ((target + length - 1) >> _TILE_BITS) + 1):
-        touched[tiles + tile] = 1
+    first, last = tiles + (target >> _TILE_BITS), tiles + ((target + length - 1) >> _TILE_BITS)
+    touched[first] = touched[last] = 1
+    for tile in range(first + 1, last):
+        touched[tile] = 1
 
 
 @numba.njit(inline="always")  # type: ignore[untyped-decorator]
@@ -365,14 +372,12 @@ def add_taps(
 ) -> None:
     """Add what the events of one step cause through a convolution; arguments as those of :func:`add_runs`, sources ascending.
 
-    Those of one place and group have the same targets, which are fetched once for all of them.
+    Those of one bundle have the same targets, which are fetched once for all of them.
     """
     slot = (step + taps.delay) % ring
     width, tiles = slot * (sums.size // ring), slot * (touched.size // ring)
+    # Taken out once: each time costs two counts of references.
     (
-        height,
-        groups,
-        per_group,
         first_across,
         across,
         across_weight,
@@ -380,27 +385,34 @@ def add_taps(
         down,
         down_weight,
         lengths,
-        channels,
+        bundles,
+        ys,
+        starts,
+        row_of,
+        most,
         _,
         weight,
     ) = taps
-    inputs = channels.size // groups
-    # A division by a product: exact, because a quotient is at least half a source away from the next integer.
-    per_bundle, per_place, per_column = 1 / inputs, 1 / groups, 1 / height
-    rows = np.empty(inputs, np.int64)
-    event = 0
+    rows = np.empty(most, np.int64)
+    column = bundles.size
+    x = event = begin = 0
     while event < sources.size:
-        bundle = np.int64((np.int64(sources[event]) + 0.5) * per_bundle)
-        place = np.int64((bundle + 0.5) * per_place)
-        x = np.int64((place + 0.5) * per_column)
-        y, group, begin = place - x * height, bundle - place * groups, bundle * inputs
-        count = 0
-        while event + count < sources.size and sources[event + count] < begin + inputs:
-            rows[count] = channels[sources[event + count] - begin + group * inputs]
+        while sources[event] >= begin + column:
+            x, begin = x + 1, begin + column
+        source = sources[event] - begin
+        bundle = bundles[source]
+        rows[0] = row_of[source]
+        count = 1
+        while event + count < sources.size and sources[event + count] < begin + column:
+            other = sources[event + count] - begin
+            if bundles[other] != bundle:
+                break
+            rows[count] = row_of[other]
             count += 1
+        y, of_group = ys[source], starts[source]
         for i in range(first_across[x], first_across[x + 1]):
             for j in range(first_down[y], first_down[y + 1]):
-                target, length = across[i] + down[j] + group * per_group, lengths[j]
+                target, length = across[i] + down[j] + of_group, lengths[j]
                 _mark(touched, tiles, target, length)
                 start = across_weight[i] + down_weight[j]
                 if factors.size > 0:
