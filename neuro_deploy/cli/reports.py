@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neuro_deploy import extras
-from neuro_deploy.cli.common import MODELS, RUNS, DataFile, Encoded, console, user_path
+from neuro_deploy.cli.common import MODELS, RUNS, DataFile, Encoded, InputShape, MessageBits, console, shape, user_path
 from neuro_deploy.cli.simulations import BrianSamples, LavaSamples, TimeLimit, fewer, run_all
 from neuro_deploy.workbench.bench import Workbench
+from neuro_deploy.workbench.opening import Feed
 from neuro_deploy.workbench.samples import Source
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def report(
         typer.Option("--table", metavar="FILE.toml", help="A cost table of your own beside those that come along; repeat."),
     ] = [],  # noqa: B006 (typer makes a new list)
     time_limit: TimeLimit = 120.0,
+    message_bits: MessageBits = None,
+    input_shape: InputShape = None,
 ) -> None:
     """Write runs/CONFIG/report.html and report.json: counts, time and energy of all backends side by side, and figures.
 
@@ -49,7 +52,8 @@ def report(
     from neuro_deploy.training.log import read_log
     from neuro_deploy.verify.simulation import save_result
 
-    workbench = Workbench(_model(config), Source(data, encoded, used=samples), time_limit)
+    feed = Feed(message_bits, shape(input_shape))
+    workbench = Workbench(_model(config), Source(data, encoded, used=samples), time_limit, feed)
     name = workbench.network.manifest.config
     if log := read_log(RUNS / name):
         console.print(training_table(log))

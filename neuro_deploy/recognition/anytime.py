@@ -111,7 +111,7 @@ def stepwise_readouts(network: Network, backend: Backend, encoded: NDArray[np.in
     found = []
     for begin in range(0, len(encoded), TOGETHER):
         trace = backend.run(network, encoded[begin : begin + TOGETHER])
-        found.append(readouts(network.chain, trace, network.manifest.steps))
+        found.append(readouts(network, trace))
     return np.concatenate(found)
 
 

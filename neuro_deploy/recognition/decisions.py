@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuro_deploy.errors import InputError
 from neuro_deploy.ir.chain import Chain
+from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.semantics import run_layer
 from neuro_deploy.ir.trace import Trace
 
@@ -25,25 +27,45 @@ class Decisions:
     steps: NDArray[np.int64]
 
 
-def readouts(chain: Chain, trace: Trace, steps: int) -> NDArray[np.int64]:
-    """The read-out's voltage after each step of a sample, had the sample ended there; exact, and without another run.
+def readouts(network: Network, trace: Trace) -> NDArray[np.int64]:
+    """The answer after each step of a sample, had the sample ended there; exact, and without another run.
 
     The read-out integrates without leak or reset, so what it would have said after ``t`` steps is its voltage at the chip step at
-    which the model's step ``t`` has passed all layers. It follows from the populations' spikes, which every backend records.
+    which the model's step ``t`` has passed all layers. It follows from the populations' spikes, which every backend records. The
+    answer of a network that was adopted may be what its last layer sends instead.
 
     Args:
-        chain: the network.
+        network: its chain, and what its answer is.
         trace: a run of it.
-        steps: T, steps of a sample.
 
     Returns:
         int64 [samples, T, classes]; the last one of each sample is the trace's own read-out.
     """
+    chain, steps, place = network.chain, network.manifest.steps, network.manifest.readout
+    if network.manifest.loading is not None:
+        return _sent(network, trace)[:, chain.latency : chain.latency + steps, place.start : place.stop]
     source = _last_source(chain, trace, steps)
     end = np.zeros_like(source[:, :1])  # what a layer is fed acts a step later
     voltages = run_layer(chain.layers[-1], np.concatenate((source, end), axis=1), keep_voltages=True).voltages
     assert voltages is not None
     return voltages[:, 1:, chain.readout.start : chain.readout.stop]
+
+
+def _sent(network: Network, trace: Trace) -> NDArray[np.int64]:
+    """The answer of a network that was adopted after each step of the chip, int64 [samples, steps, neurons of the last layer]."""
+    if trace.layers is None:
+        raise InputError(
+            f"{trace.backend} runs the model: the answers of a network that was adopted need integer, fast or lava"
+        )
+    sent = trace.layers[-1].astype(np.int64)
+    if network.manifest.readout.kind != "voltage":
+        latency = network.chain.latency
+        sent[:, :latency] = 0  # before the first step of the sample has passed
+        return sent.cumsum(axis=1) if network.manifest.readout.kind == "sum" else sent
+    source = trace.layers[-2] if len(trace.layers) > 1 else trace.input
+    voltages = run_layer(network.chain.layers[-1], source, keep_voltages=True).voltages
+    assert voltages is not None
+    return np.concatenate((np.zeros_like(voltages[:, :1]), voltages), axis=1)  # that after t + D steps, at place t + D
 
 
 def scores(voltages: NDArray[np.int64], logit: int) -> NDArray[np.float64]:

@@ -78,7 +78,7 @@ def recognise(
         encoded = encode(np.stack([clip.frames for clip in clips]), network.manifest.input)
         first = np.array([clip.first_sound for clip in clips])
         trace = backend.run(network, encoded)
-        yield from rule.answers(names, readouts(network.chain, trace, network.manifest.steps), first)
+        yield from rule.answers(names, readouts(network, trace), first)
 
 
 def _read(files: Iterable[Path], front_end: FrontEndSpec, refuse: Refuse, remark: Remark) -> Iterator[tuple[str, Clip]]:

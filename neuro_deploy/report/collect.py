@@ -10,6 +10,7 @@ from neuro_deploy.backends.fast import FastBackend
 from neuro_deploy.ir.chain import Chain, Role
 from neuro_deploy.ir.inputs import Samples
 from neuro_deploy.ir.network import Network
+from neuro_deploy.ir.synapses import number
 from neuro_deploy.measure import machine
 from neuro_deploy.measure.counts import count
 from neuro_deploy.measure.energy.tables import Table
@@ -68,7 +69,7 @@ def collect(subject: Subject, simulation: Simulation, tables: Mapping[str, Table
         others: what else can run the network.
     """
     network, chain = subject.network, subject.network.chain
-    steps, message_bits = network.manifest.steps, network.manifest.input.message_bits
+    steps = network.manifest.steps
     samples = subject.samples
     trace = FastBackend().run(network, samples.encoded)
     counts = count(trace, chain)
@@ -90,10 +91,10 @@ def collect(subject: Subject, simulation: Simulation, tables: Mapping[str, Table
         energies=energy_models(counts, chain, tables),
         benchmark=benchmark(counts, chain),
         rates=counts.rates,
-        answers=observe.answers(readouts(chain, trace, steps), samples.labels),
+        answers=observe.answers(readouts(network, trace), samples.labels),
         sample=observe.sample(trace, SHOWN, samples.encoded, samples.labels),
         memories=tuple(_memory(response, trace.populations) for response in subject.memories),
-        ranges=ranges(chain, trace, min(VOLTAGE_SAMPLES, trace.samples), steps, message_bits),
+        ranges=ranges(network, trace, min(VOLTAGE_SAMPLES, trace.samples)),
     )
 
 
@@ -107,12 +108,7 @@ def _facts(network: Network) -> NetworkFacts:
         latency=manifest.latency,
         gap=manifest.gap,
         neurons=_neurons(network.chain),
-        synapses=sum(
-            int(np.count_nonzero(weight))
-            for layer in network.chain.layers
-            for weight in (layer.weight, layer.weight_rec)
-            if weight is not None
-        ),
+        synapses=sum(number(connection) for layer in network.chain.layers for connection in layer.connections),
     )
 
 

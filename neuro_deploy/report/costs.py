@@ -32,7 +32,7 @@ def energy_models(counts: Counts, chain: Chain, tables: Mapping[str, Table]) -> 
         chain: the network.
         tables: by name.
     """
-    delayed = with_delays(counts, chain)
+    delayed = with_delays(counts, chain) if chain.constant else counts  # others have no taps and no relays
     found = []
     for name, table in tables.items():
         spent = energy(counts, table)
@@ -91,6 +91,8 @@ def replayed(trace: Trace, chain: Chain) -> Backend:
     name, what = "sanafe", BACKENDS["sanafe"].about
     if not extras.present(name):
         return absent(name, what, extras.advice(name))
+    if chain.special is not None:
+        return absent(name, what, f"{chain.special}, which it cannot replay")
     first = trace.first(REPLAYED)
     replays = sanafe.replay(first, chain)
     own = energy(count(first, chain), load_table(SANAFE)).total

@@ -6,7 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro_deploy.ir.chain import Chain, Layer, Segment
+from neuro_deploy.ir.network import Network
+from neuro_deploy.ir.neurons import Lif
 from neuro_deploy.ir.semantics import FRACTION_BITS, run_layer
+from neuro_deploy.ir.synapses import Kernel
 from neuro_deploy.ir.trace import Trace
 from neuro_deploy.loihi.bounds import current_bounds, voltage_bounds
 from neuro_deploy.loihi.limits import STATE_MAX, WEIGHT_MIN_MIXED, WEIGHT_STEP_MIXED
@@ -18,30 +21,34 @@ UNIT = 1 << FRACTION_BITS
 QUANTILES = (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)
 
 
-def ranges(chain: Chain, trace: Trace, samples: int, steps: int, message_bits: int) -> Ranges:
+def ranges(network: Network, trace: Trace, samples: int) -> Ranges:
     """Magnitudes of the weights and voltages of each computing population.
 
     Args:
-        chain: the network.
+        network: with any layers; voltages are of those with LIF neurons, what they cannot exceed is known of this project's own.
         trace: a run of it, with layers.
-        samples: how many of its samples the voltages are of, from the first.
-        steps: T; the voltages are of these steps, without the silence that follows.
-        message_bits: bits of the graded input.
+        samples: how many of its samples the voltages are of, from the first; of the T steps, without the silence that follows.
     """
+    chain, steps, message_bits = network.chain, network.manifest.steps, network.manifest.input.message_bits
     assert trace.layers is not None
     injected = trace.input[:samples]
     weights, voltages = [], []
     for index, layer in enumerate(chain.layers):
-        source = injected if index == 0 else trace.layers[index - 1][:samples]
-        reached = run_layer(layer, source, keep_voltages=True).voltages
-        assert reached is not None
-        bound = _bound(chain, index, steps, message_bits)
+        bound = _bound(chain, index, steps, message_bits) if chain.constant else None
         for segment in _computing(layer):
             here = slice(segment.start, segment.stop)
-            weights.append(_box(segment.name, layer.weight[here]))
-            model_time = reached[:, index + 1 : index + 1 + steps, here] / UNIT
-            threshold = layer.threshold if segment.role == "compute" else None
-            voltages.append(_box(segment.name, model_time, threshold, float(bound[here].max() / UNIT)))
+            if layer.connections:
+                weights.append(_box(segment.name, _weights(layer, here)))
+        if isinstance(layer.neurons, Lif):
+            source = injected if index == 0 else trace.layers[index - 1][:samples]
+            reached = run_layer(layer, source, keep_voltages=True).voltages
+            assert reached is not None
+            for segment in _computing(layer):
+                here, depth = slice(segment.start, segment.stop), chain.depths[index]
+                fires = segment.role == "compute" and isinstance(layer.neurons.threshold, int)
+                threshold = int(layer.neurons.threshold) if fires else None
+                limit = None if bound is None else float(bound[here].max() / UNIT)
+                voltages.append(_box(segment.name, reached[:, depth : depth + steps, here] / UNIT, threshold, limit))
     return Ranges(
         weights=tuple(weights),
         weight_step=WEIGHT_STEP_MIXED,
@@ -51,6 +58,12 @@ def ranges(chain: Chain, trace: Trace, samples: int, steps: int, message_bits: i
         voltage_limit=STATE_MAX / UNIT,
         samples=samples,
     )
+
+
+def _weights(layer: Layer, here: slice) -> NDArray[np.int64]:
+    """The numbers that are stored for the synapses to some neurons; the recurrent ones of this project are its delay lines."""
+    weight = layer.connections[0].weight
+    return weight.weight if isinstance(weight, Kernel) else weight[here]
 
 
 def _bound(chain: Chain, index: int, steps: int, message_bits: int) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ import netx_files
 import numpy as np
 import pytest
 from commands import Lava, run
+from needs import needs
 from netx_files import FileLayer
 
 from neuro_deploy.backends import lava
@@ -281,3 +282,19 @@ def test_neither_a_manifest_nor_samples(capsys: pytest.CaptureFixture[str]) -> N
 def test_a_backend_that_cannot_says_why(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(*f"simulate conv.net --data conv.npz --backend brian2loihi{OPTIONS['conv']}".split()) == 2
     assert "layer 0 (conv) has a convolution, which only integer, fast" in capsys.readouterr().err
+
+
+@needs("matplotlib", "jinja2")
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_report_has_what_has_a_meaning(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*f"report {name}.net --data {name}.npz{OPTIONS[name]}".split()) == 0
+    found = json.loads(Path(f"runs/{name}/report.json").read_text())
+    energies = {energy["table"]: energy["total"] for energy in found["energies"]}
+    assert (energies["horowitz-45nm"]["value"] is None) is (name == "sdnn")
+    assert (energies["loihi1-sanafe"]["value"] is None) is (name != "plain")
+    if name == "sdnn":
+        assert energies["loihi1-sanafe"]["note"] == "not in the table: graded messages between neurons, sigma-delta neurons"
+    assert found["memories"] == []
+    assert (found["answers"]["right"] is None) is (name != "plain")
+    page = Path(f"runs/{name}/report.html").read_text()
+    assert "nan" not in page.lower().replace("nanoj", "")

@@ -21,7 +21,7 @@ def test_a_readout_so_far_is_that_of_a_shorter_sample(tmp_path: Path) -> None:
     chain = network.chain
     encoded = nets.samples(graph, 3, STEPS)
     trace = IntegerBackend().run(network, encoded)
-    voltages = readouts(chain, trace, STEPS)
+    voltages = readouts(network, trace)
     assert voltages.shape == (3, STEPS, 3)
     assert np.array_equal(voltages[:, -1], trace.readout)
     for steps in (1, 2, 7, STEPS):
@@ -37,7 +37,7 @@ def test_readouts_of_the_shipped_network_end_where_its_trace_ends() -> None:
     steps, spec = network.manifest.steps, network.manifest.input
     encoded = np.random.default_rng(0).integers(0, 2**spec.message_bits, (2, steps, spec.channels)).astype(np.int32)
     trace = IntegerBackend().run(network, encoded)
-    assert np.array_equal(readouts(network.chain, trace, steps)[:, -1], trace.readout)
+    assert np.array_equal(readouts(network, trace)[:, -1], trace.readout)
 
 
 def test_scores_are_shares_that_evidence_moves() -> None:

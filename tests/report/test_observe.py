@@ -80,7 +80,7 @@ def test_ranges_are_of_the_voltages_of_every_step(tmp_path: Path) -> None:
     graph = nets.tiny()
     network = nets.saved(graph, tmp_path, STEPS)
     trace = IntegerBackend().run(network, nets.samples(graph, 4, STEPS))
-    found = ranges(network.chain, trace, 2, STEPS, network.manifest.input.message_bits)
+    found = ranges(network, trace, 2)
     assert [box.name for box in found.voltages] == ["s0", "s1", "s2", "s3", "out"]
     assert (found.weight_step, found.weight_limit) == (2, 256)
     assert found.voltage_limit == (2**23 - 1) / 64
