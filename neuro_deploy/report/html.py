@@ -4,6 +4,7 @@ from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from neuro_deploy.ir.chain import CHIP_ROLES
 from neuro_deploy.measure.quantity import Quantity
 from neuro_deploy.report.drawing import detailed, draw
 from neuro_deploy.report.model import Report
@@ -61,7 +62,7 @@ def render(report: Report) -> str:
     return environment.get_template("report.html.j2").render(
         report=report,
         css=files("neuro_deploy.report").joinpath("templates/report.css").read_text(encoding="utf-8"),
-        sections=list(SECTIONS.items()),
+        sections=sections(report),
         sources=Sources(),
         figures=draw(report),
         key_figures=key_figures(report),
@@ -74,12 +75,25 @@ def render(report: Report) -> str:
     )
 
 
+def sections(report: Report) -> list[tuple[str, str]]:
+    """Identifier and title of the parts that have a meaning for a network."""
+    without = set()
+    if not any(report.network.neurons.get(role) for role in CHIP_ROLES):
+        without.add("relays")
+    if not report.memories:
+        without.add("memory")
+    if all(energy.total.value is None for energy in report.energies):
+        without |= {"breakdown", "relays"}
+    return [(name, title) for name, title in SECTIONS.items() if name not in without]
+
+
 def key_figures(report: Report) -> list[tuple[str, Quantity]]:
     """What a reader looks for first."""
     found = []
     if first := next((backend for backend in report.backends if "accuracy" in backend.quantities), None):
         found.append(("accuracy", first.quantities["accuracy"]))
-    found.append(("with real-valued weights", report.unquantised_accuracy))
+    if report.unquantised_accuracy.value is not None:
+        found.append(("with real-valued weights", report.unquantised_accuracy))
     differ = sum(check.mismatches + check.readout_mismatches for check in report.checks)
     compared = sum(check.compared + check.readouts for check in report.checks)
     source = f"every spike and read-out of {len(report.checks)} backends against the reference"

@@ -298,3 +298,6 @@ def test_a_report_has_what_has_a_meaning(name: str, capsys: pytest.CaptureFixtur
     assert (found["answers"]["right"] is None) is (name != "plain")
     page = Path(f"runs/{name}/report.html").read_text()
     assert "nan" not in page.lower().replace("nanoj", "")
+    assert "Legendre memory" not in page
+    assert "What relays cost" not in page
+    assert ("Energy by component" in page) is (name != "sdnn")
