@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro_deploy import extras
+from neuro_deploy.backends import require_able
 from neuro_deploy.backends.fast import FastBackend
 from neuro_deploy.errors import BackendError
 from neuro_deploy.ir.chain import Chain
@@ -69,11 +70,13 @@ class Emulator:
 
     Raises:
         MissingPackageError: SANA-FE is not installed.
-        BackendError: it is of another version.
+        BackendError: it is of another version, or the network has layers that it cannot replay.
         RuleError: the network does not fit the chip.
     """
 
     def __init__(self, chain: Chain, placement: Placement | None = None) -> None:
+        if chain.special is not None:
+            raise BackendError(f"sanafe: {chain.special}, which it cannot replay")
         sanafe = require()
         placement = placement or place(chain)
         require_fit(placement)
@@ -142,10 +145,11 @@ class SanafeBackend:
 
         Raises:
             MissingPackageError: SANA-FE is not installed.
-            BackendError: it counts other events.
+            BackendError: it cannot run the network, or counts other events.
             RuleError: the network does not fit the chip.
         """
         begin = time.perf_counter()
+        require_able(self.name, network)
         emulator = Emulator(network.chain)
         trace = FastBackend().run(network, encoded)
         start = time.perf_counter()

@@ -173,6 +173,14 @@ def number(connection: Connection) -> int:
     return int(fan_out(connection).sum())
 
 
+def places(connection: Connection) -> int:
+    """Synapses, those of weight zero included: the entries of a matrix, and all that a kernel makes without its borders' zeros."""
+    weight = connection.weight
+    if isinstance(weight, Kernel):
+        return number(Connection(replace(weight, weight=np.ones_like(weight.weight))))
+    return int(weight.size)
+
+
 def fan_out(connection: Connection) -> Integers:
     """Nonzero synapses of each source, int64 [sources]."""
     weight = connection.weight
@@ -203,6 +211,34 @@ def fan_in(connection: Connection) -> Integers:
             found[weight.places(0, x)[1], weight.places(1, y)[1]] += there[:, x, y]
     flat: Integers = found.reshape(-1)
     return flat
+
+
+def rows(connection: Connection, low: int, high: int) -> tuple[Integers, Integers]:
+    """Nonzero synapses of some neighbouring neurons.
+
+    Args:
+        connection: whose synapses are listed.
+        low: the first neuron.
+        high: one past the last.
+
+    Returns:
+        Neurons in rising order, from 0 for ``low``, and their sources, int64 [synapses] twice.
+    """
+    weight = connection.weight
+    if not isinstance(weight, Kernel):
+        neurons, sources = np.nonzero(weight[low:high])
+        return neurons, sources
+    x, y, output = np.unravel_index(np.arange(low, high), weight.target)
+    width, height, channels = weight.source
+    inputs, *taps = weight.weight.shape[1:]
+    x, y = (
+        place[:, None] * weight.stride[axis] - weight.padding[axis] + np.arange(taps[axis]) * weight.dilation[axis]
+        for axis, place in enumerate((x, y))
+    )  # sources of each tap along an axis, [neurons, taps]
+    inside = ((x >= 0) & (x < width))[:, :, None] & ((y >= 0) & (y < height))[:, None]
+    neurons, source, tap_x, tap_y = np.nonzero((weight.weight != 0)[output] & inside[:, None])
+    first = output // (weight.weight.shape[0] // weight.groups) * inputs  # channel of the neuron's group
+    return neurons, (x[neurons, tap_x] * height + y[neurons, tap_y]) * channels + first[neurons] + source
 
 
 def _largest(messages: NDArray[np.generic]) -> int:

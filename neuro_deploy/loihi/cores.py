@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neuro_deploy.errors import RuleError
 from neuro_deploy.ir.chain import Chain, Layer
+from neuro_deploy.ir.synapses import Integers, Kernel, fan_in, rows
 from neuro_deploy.loihi import limits
 
 INPUT_TILE = 0
@@ -39,7 +39,7 @@ class Placement:
         cores: what of each is used.
     """
 
-    layers: tuple[NDArray[np.int64], ...]
+    layers: tuple[Integers, ...]
     cores: tuple[Core, ...]
 
 
@@ -51,22 +51,14 @@ def place(chain: Chain) -> Placement:
     :func:`violations`.
 
     Args:
-        chain: the network.
+        chain: the network, of any layers.
     """
-    core, used = 0, _Used()
     layers = tuple(np.full(layer.size, -1, np.int64) for layer in chain.layers)
-    for index in reversed(range(chain.latency)):
-        wired, targets = synapses(chain.layers[index]), _Targets(chain, layers, index)
-        count = wired.sum(axis=1).tolist()
-        for neuron in reversed(range(len(wired))):
-            axons_out = targets.cores_of(neuron)
-            if not used.add(index, wired[neuron], count[neuron], axons_out):
-                core, used = core + 1, _Used()
-                used.add(index, wired[neuron], count[neuron], axons_out)
-            targets.put(neuron, core)
-            layers[index][neuron] = core
-    layers = tuple(core - placed for placed in layers)
-    return Placement(layers, _usage(chain, layers, core + 1))
+    core = _Core()
+    for index in reversed(range(len(chain.layers))):
+        core = _fill(chain, layers, index, core)
+    layers = tuple(core.number - placed for placed in layers)
+    return Placement(layers, _usage(chain, layers, core.number + 1))
 
 
 def violations(placement: Placement) -> list[str]:
@@ -98,19 +90,12 @@ def require_fit(placement: Placement) -> None:
         raise RuleError("; ".join(found))
 
 
-def position(tile: NDArray[np.int64]) -> NDArray[np.int64]:
+def position(tile: Integers) -> Integers:
     """Column and row of tiles in the mesh, int64 [tiles, 2]."""
     return np.stack((tile // limits.MESH_HEIGHT, tile % limits.MESH_HEIGHT), axis=-1)
 
 
-def synapses(layer: Layer) -> NDArray[np.bool_]:
-    """Which sources reach which neuron: bool [neurons, neurons of the layer before, then the layer's own if it is recurrent]."""
-    matrices = [layer.weight] if layer.weight_rec is None else [layer.weight, layer.weight_rec]
-    wired: NDArray[np.bool_] = np.concatenate(matrices, axis=1) != 0
-    return wired
-
-
-def destinations(chain: Chain, layers: tuple[NDArray[np.int64], ...], index: int) -> NDArray[np.bool_]:
+def destinations(chain: Chain, layers: tuple[Integers, ...], index: int) -> tuple[Integers, Integers]:
     """Which cores a layer's neurons send to.
 
     Args:
@@ -119,106 +104,190 @@ def destinations(chain: Chain, layers: tuple[NDArray[np.int64], ...], index: int
         index: the sending layer; -1 is the input.
 
     Returns:
-        bool [neurons (or input channels), cores].
+        Pairs of a neuron (or input channel) and a core that it reaches, each once, int64 [pairs] twice.
     """
+    targets = [(index + 1, False)] if index + 1 < len(chain.layers) else []
+    if index >= 0:
+        targets.append((index, True))
     cores = 1 + max(int(placed.max()) for placed in layers)
-    targets = []
-    if index + 1 < chain.latency:
-        targets.append((chain.layers[index + 1].weight, layers[index + 1]))
-    recurrent = None if index < 0 else chain.layers[index].weight_rec
-    if recurrent is not None:
-        targets.append((recurrent, layers[index]))
-    size = chain.input_size if index < 0 else chain.layers[index].size
-    reached = np.zeros((size, cores), np.bool_)
-    for weight, placed in targets:
-        for core in np.unique(placed):
-            reached[:, core] |= (weight[placed == core] != 0).any(axis=0)
-    return reached
+    reached = [np.zeros(0, np.int64)]
+    for target, recurrent in targets:
+        reached += [
+            sources * cores + core
+            for core, low, high in _runs(layers[target])
+            if (sources := _sources(chain.layers[target], low, high, recurrent)).size
+        ]
+    pairs = np.unique(np.concatenate(reached))
+    return pairs // cores, pairs % cores
 
 
-class _Used:
-    """What the core that is being filled holds."""
+def _runs(placed: Integers) -> list[tuple[int, int, int]]:
+    """(core, first neuron, one past the last) of neighbouring neurons on one core."""
+    starts = [0, *(np.flatnonzero(np.diff(placed)) + 1).tolist()]
+    return [(int(placed[low]), low, high) for low, high in zip(starts, [*starts[1:], len(placed)], strict=True)]
 
-    def __init__(self) -> None:
-        self.neurons = self.synapses = self.axons_in = self.axons_out = 0
-        self._layer = -1
-        self._sources: NDArray[np.bool_] | None = None  # of this layer; those of the layers before it are counted in _others
-        self._others = 0
 
-    def add(self, layer: int, wired: NDArray[np.bool_], synapses: int, axons_out: int) -> bool:
-        """Take one more neuron if it fits; the first one always does.
+def _sources(layer: Layer, low: int, high: int, recurrent: bool) -> Integers:
+    """The neurons of the layer before, or of the layer itself, that some neurons are reached by."""
+    met = np.zeros(layer.size if recurrent else layer.sources, np.bool_)
+    if not layer.connections and not recurrent:
+        met[low:high] = True
+    for connection in layer.connections:
+        if connection.recurrent is recurrent:
+            if isinstance(connection.weight, Kernel):
+                met[rows(connection, low, high)[1]] = True
+            else:
+                met |= (connection.weight[low:high] != 0).any(axis=0)
+    return np.flatnonzero(met)
 
-        Args:
-            layer: the neuron's layer.
-            wired: the sources that reach it, bool [sources].
-            synapses: how many these are.
-            axons_out: cores that it sends to.
 
-        Returns:
-            Whether it was taken.
-        """
-        if layer != self._layer:
-            self._layer, self._sources, self._others = layer, None, self.axons_in
-        sources = wired if self._sources is None else self._sources | wired
-        axons_in = self._others + int(np.count_nonzero(sources))
-        fits = (
-            self.neurons < limits.CORE_COMPARTMENTS
-            and (self.synapses + synapses) * limits.SYNAPSE_BITS <= limits.CORE_SYNAPSE_BITS
-            and self.axons_out + axons_out <= limits.CORE_AXONS
-            and axons_in <= limits.CORE_AXONS
-        )
-        if self.neurons and not fits:
-            return False
-        self.neurons += 1
-        self.synapses += synapses
-        self.axons_out += axons_out
-        self._sources, self.axons_in = sources, axons_in
-        return True
+def wires(layer: Layer, low: int, high: int) -> tuple[Integers, Integers]:
+    """What reaches some neurons of a layer, as axons: neurons without synapses are reached by the input's channel of their number.
+
+    Args:
+        layer: whose connections are asked.
+        low: the first of the neurons.
+        high: one past the last.
+
+    Returns:
+        Neurons in rising order, from 0 for ``low``, and their sources: those of the layer before, then from ``layer.sources`` on the
+        layer's own; int64 [synapses] twice.
+    """
+    if not layer.connections:
+        return np.arange(high - low), np.arange(low, high)
+    parts = []
+    for connection in layer.connections:
+        neurons, sources = rows(connection, low, high)
+        parts.append((neurons, sources + layer.sources if connection.recurrent else sources))
+    if len(parts) == 1:
+        return parts[0]
+    neurons, sources = (np.concatenate(values) for values in zip(*parts, strict=True))
+    order = np.argsort(neurons, kind="stable")
+    return neurons[order], sources[order]
+
+
+@dataclass
+class _Core:
+    """The core that is being filled; see :class:`Core`.
+
+    Attributes:
+        number: from the last core of the chip to the first.
+    """
+
+    number: int = 0
+    neurons: int = 0
+    synapses: int = 0
+    axons_in: int = 0
+    axons_out: int = 0
+
+
+def _fill(chain: Chain, layers: tuple[Integers, ...], index: int, core: _Core) -> _Core:
+    """Place the neurons of a layer, from the last to the first, and return the core that is not full."""
+    layer, targets = chain.layers[index], _Targets(chain, layers, index, core.number)
+    fan_ins = sum((fan_in(connection) for connection in layer.connections), np.zeros(layer.size, np.int64))
+    high = layer.size
+    while high:
+        low = _lowest(layer, fan_ins, targets, high, core)
+        if low < high:
+            layers[index][low:high] = core.number
+            targets.put(low, high)
+        if low:
+            targets.close()
+            core = _Core(core.number + 1)
+        high = low
+    return core
+
+
+def _lowest(layer: Layer, fan_ins: Integers, targets: "_Targets", high: int, core: _Core) -> int:
+    """The first of the neurons before ``high`` that a core takes with all those behind it; it is noted what they use."""
+    room = limits.CORE_COMPARTMENTS - core.neurons
+    synapses = np.cumsum(fan_ins[max(0, high - room) : high][::-1])
+    least = 0 if core.neurons else 1  # the first neuron is taken whatever it needs
+    count = max(least, _fitting(synapses, limits.CORE_SYNAPSE_BITS // limits.SYNAPSE_BITS - core.synapses))
+    if not count:
+        return high
+    low = high - count
+    axons_in = np.cumsum(_new_sources(layer, low, high))
+    axons_out = np.cumsum(targets.cores_of(low, high)[::-1])
+    count = min(_fitting(axons_in, limits.CORE_AXONS - core.axons_in), _fitting(axons_out, limits.CORE_AXONS - core.axons_out))
+    taken = max(least, count)
+    if taken:
+        core.neurons += taken
+        core.synapses += int(synapses[taken - 1])
+        core.axons_in += int(axons_in[taken - 1])
+        core.axons_out += int(axons_out[taken - 1])
+    return high - taken
+
+
+def _fitting(used: Integers, room: int) -> int:
+    """How many of the neurons there is room for; ``used`` is what they use together with those before them."""
+    return int(np.searchsorted(used, room, side="right"))
+
+
+def _new_sources(layer: Layer, low: int, high: int) -> Integers:
+    """For each neuron, from the last to the first, the sources that reach none behind it."""
+    neurons, sources = wires(layer, low, high)
+    last = np.full(layer.sources + layer.size, -1, np.int64)
+    last[sources] = neurons  # the neurons rise, so the last of each source stays
+    new: Integers = np.bincount(last[last >= 0], minlength=high - low)[::-1]
+    return new
 
 
 class _Targets:
-    """To which cores the neurons of a layer send while the layer is placed, from its last neuron to its first.
+    """To how many cores the neurons of a layer send while the layer is placed, from its last neuron to its first.
 
     Args:
         chain: the network.
         layers: core of each neuron, by layer; the layers behind this one are placed.
         index: the layer.
+        core: the number of the core that is being filled.
     """
 
-    def __init__(self, chain: Chain, layers: tuple[NDArray[np.int64], ...], index: int) -> None:
-        self._reached: dict[int, NDArray[np.bool_]] = {}  # by core, bool [neurons]
-        if index + 1 < chain.latency:
-            forward = chain.layers[index + 1].weight != 0
-            self._reached = {
-                core: forward[layers[index + 1] == core].any(axis=0) for core in np.unique(layers[index + 1]).tolist()
-            }
-        recurrent = chain.layers[index].weight_rec
+    def __init__(self, chain: Chain, layers: tuple[Integers, ...], index: int, core: int) -> None:
         size = chain.layers[index].size
-        self._cores = sum(self._reached.values(), np.zeros(size, np.int64))
-        self._own = None if recurrent is None else recurrent != 0
+        recurrent = [c.weight for c in chain.layers[index].connections if c.recurrent and not isinstance(c.weight, Kernel)]
+        self._own = sum((weight != 0 for weight in recurrent[1:]), recurrent[0] != 0) if recurrent else None
+        self._cores = np.zeros(size, np.int64)  # without the core that is being filled
+        self._here = np.zeros(size, np.bool_)  # whether they send to that one
+        following = _runs(layers[index + 1]) if index + 1 < len(chain.layers) else []
+        for number, low, high in following:
+            sources = _sources(chain.layers[index + 1], low, high, recurrent=False)
+            if number == core:
+                self._here[sources] = True
+            else:
+                self._cores[sources] += 1
         # Targets that are placed no earlier than their source: the rows up to its own of the source's column.
-        self._unplaced = None if self._own is None else np.triu(self._own).any(axis=0)
+        self._unplaced = np.zeros(size, np.bool_) if self._own is None else np.triu(self._own).any(axis=0)
 
-    def cores_of(self, neuron: int) -> int:
-        """How many cores the neuron sends to; all that are not known yet, those of its own layer, are one."""
-        return int(self._cores[neuron]) + (self._unplaced is not None and bool(self._unplaced[neuron]))
-
-    def put(self, neuron: int, core: int) -> None:
-        """Note on which core a neuron lies."""
+    def cores_of(self, low: int, high: int) -> Integers:
+        """Of each neuron, if all behind it are on the core that is being filled; targets that are not placed are on one core more."""
+        here = self._here[low:high]
         if self._own is not None:
-            reached = self._reached.setdefault(core, np.zeros(self._own.shape[1], np.bool_))
-            new = self._own[neuron] & ~reached
-            reached |= new
-            self._cores += new
+            here = here | np.tril(self._own[low:high, low:high], -1).any(axis=0)
+        cores: Integers = self._cores[low:high] + here + self._unplaced[low:high]
+        return cores
+
+    def put(self, low: int, high: int) -> None:
+        """Note that some neurons lie on the core that is being filled."""
+        if self._own is not None:
+            self._here |= self._own[low:high].any(axis=0)
+
+    def close(self) -> None:
+        """Go on to another core."""
+        self._cores += self._here
+        self._here[:] = False
 
 
-def _usage(chain: Chain, layers: tuple[NDArray[np.int64], ...], cores: int) -> tuple[Core, ...]:
-    reached = [destinations(chain, layers, index) for index in range(-1, chain.latency)]
-    axons_in = sum(sent.sum(axis=0) for sent in reached)
-    neurons, synapse_bits, axons_out = (np.zeros(cores, np.int64) for _ in range(3))
-    for index, (layer, placed) in enumerate(zip(chain.layers, layers, strict=True)):
-        np.add.at(neurons, placed, 1)
-        np.add.at(synapse_bits, placed, limits.SYNAPSE_BITS * synapses(layer).sum(axis=1))
-        np.add.at(axons_out, placed, reached[index + 1].sum(axis=1))
-    columns = (neurons, synapse_bits, axons_in, axons_out)
+def _usage(chain: Chain, layers: tuple[Integers, ...], cores: int) -> tuple[Core, ...]:
+    neurons, synapses, axons_in, axons_out = (np.zeros(cores, np.int64) for _ in range(4))
+    for index in range(-1, len(layers)):
+        senders, reached = destinations(chain, layers, index)
+        axons_in += np.bincount(reached, minlength=cores)
+        if index >= 0:
+            placed = layers[index]
+            neurons += np.bincount(placed, minlength=cores)
+            axons_out += np.bincount(placed[senders], minlength=cores)
+            for connection in chain.layers[index].connections:
+                np.add.at(synapses, placed, fan_in(connection))
+    columns = (neurons, synapses * limits.SYNAPSE_BITS, axons_in, axons_out)
     return tuple(Core(*(int(column[core]) for column in columns)) for core in range(cores))

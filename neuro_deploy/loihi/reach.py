@@ -17,21 +17,21 @@ class Reach:
 
     Attributes:
         synops: int64 [senders], nonzero weights that it meets.
-        packets: int64 [senders], cores that it goes to; None where the neurons are on no cores.
-        hops: int64 [senders, 2], steps of its packets from tile to tile, east-west and north-south; None where they are on none.
+        packets: int64 [senders], cores that it goes to.
+        hops: int64 [senders, 2], steps of its packets from tile to tile, east-west and north-south.
     """
 
     synops: NDArray[np.int64]
-    packets: NDArray[np.int64] | None
-    hops: NDArray[np.int64] | None
+    packets: NDArray[np.int64]
+    hops: NDArray[np.int64]
 
 
-def reach_of(chain: Chain, placement: Placement | None, index: int) -> Reach:
+def reach_of(chain: Chain, placement: Placement, index: int) -> Reach:
     """The reach of a layer's neurons.
 
     Args:
         chain: the network.
-        placement: its cores, if it is on some. A packet goes first along one axis of the mesh and then along the other.
+        placement: its cores. A packet goes first along one axis of the mesh and then along the other.
         index: of the layer; -1 is the input.
     """
     synops = np.zeros(chain.input_size if index < 0 else chain.layers[index].size, np.int64)
@@ -39,9 +39,8 @@ def reach_of(chain: Chain, placement: Placement | None, index: int) -> Reach:
     own = chain.layers[index].connections if index >= 0 else ()
     for connection in (*(c for c in following if not c.recurrent), *(c for c in own if c.recurrent)):
         synops += fan_out(connection)
-    if placement is None:
-        return Reach(synops, None, None)
-    reached = destinations(chain, placement.layers, index)
-    home = placement.layers[index] // TILE_CORES if index >= 0 else np.full(len(reached), INPUT_TILE)
-    distance = np.abs(position(home)[:, None] - position(np.arange(reached.shape[1]) // TILE_CORES)[None])
-    return Reach(synops, np.count_nonzero(reached, axis=1), (reached[:, :, None] * distance).sum(axis=1))
+    senders, cores = destinations(chain, placement.layers, index)
+    home = placement.layers[index] // TILE_CORES if index >= 0 else np.full(len(synops), INPUT_TILE)
+    hops = np.zeros((len(synops), 2), np.int64)
+    np.add.at(hops, senders, np.abs(position(home[senders]) - position(cores // TILE_CORES)))
+    return Reach(synops, np.bincount(senders, minlength=len(synops)), hops)

@@ -22,15 +22,14 @@ class Sent:
     Attributes:
         events: int64 [samples], spikes or graded messages.
         synops: int64 [samples], synaptic operations that they cause: one event that meets one nonzero weight.
-        packets: int64 [samples], one for each event and core that it reaches, the sender's own core included; None where the neurons
-            are on no cores.
-        hops: int64 [samples, 2], steps of the packets from tile to tile, east-west and north-south; None where they are on none.
+        packets: int64 [samples], one for each event and core that it reaches, the sender's own core included.
+        hops: int64 [samples, 2], steps of the packets from tile to tile, east-west and north-south.
     """
 
     events: Ints
     synops: Ints
-    packets: Ints | None
-    hops: Ints | None
+    packets: Ints
+    hops: Ints
 
 
 @dataclass(frozen=True)
@@ -47,9 +46,8 @@ class SegmentCounts:
         sent_synops: int64 [samples], synaptic operations that these neurons' spikes cause.
         active: int64 [samples], updates in which the neuron fires or at least one event arrives. A neuron whose voltage only leaks
             is not active.
-        packets: int64 [samples], one for each spike and core that it reaches, the own core included; None where the neurons are on no
-            cores.
-        hops: int64 [samples, 2], steps of these packets from tile to tile, east-west and north-south; None where they are on none.
+        packets: int64 [samples], one for each spike and core that it reaches, the own core included.
+        hops: int64 [samples, 2], steps of these packets from tile to tile, east-west and north-south.
         bits: of the widest message that they sent, its sign included; None of spikes.
     """
 
@@ -61,8 +59,8 @@ class SegmentCounts:
     synops: Ints
     sent_synops: Ints
     active: Ints
-    packets: Ints | None
-    hops: Ints | None
+    packets: Ints
+    hops: Ints
     bits: int | None = None
 
 
@@ -90,7 +88,7 @@ class ChipCounts:
     Attributes:
         input: what the host's graded messages cause.
         segments: all segments of all layers, in their order.
-        cores: the same by core; None where the neurons are on no cores.
+        cores: the same by core; None where they are not divided by core.
     """
 
     input: Sent
@@ -98,9 +96,9 @@ class ChipCounts:
     cores: CoreCounts | None
 
     @property
-    def packets(self) -> Ints | None:
-        """Packets of all neurons and of the input, int64 [samples]; None where they are not known."""
-        return None if self.input.packets is None else self.total("packets") + self.input.packets
+    def packets(self) -> Ints:
+        """Packets of all neurons and of the input, int64 [samples]."""
+        return self.total("packets") + self.input.packets
 
     @property
     def graded(self) -> Ints:
@@ -191,7 +189,7 @@ class Counts:
             relay_synops=total("synops", CHIP_ROLES),
             updates=sum(segment.neurons for segment in chip.segments) * self.steps * self.samples,
             active_updates=total("active"),
-            packets=None if chip.packets is None else int(chip.packets.sum()),
+            packets=int(chip.packets.sum()),
             messages=messages,
             rates=self.rates,
             graded=int(chip.graded.sum()),
@@ -204,24 +202,17 @@ def count(trace: Trace, chain: Chain, placement: Placement | None = None) -> Cou
     Args:
         trace: from any backend.
         chain: the network that it ran, for the fan-outs.
-        placement: on which cores, for the packets; that of :func:`neuro_deploy.loihi.cores.place` if not given. Layers that are not
-            plain are on no cores of Loihi 1, and their packets are not known.
+        placement: on which cores, for the packets; that of :func:`neuro_deploy.loihi.cores.place` if not given.
     """
     populations = {name: np.count_nonzero(spikes, axis=(1, 2)) for name, spikes in trace.populations.items()}
     rates = {name: float((spikes != 0).mean()) for name, spikes in trace.populations.items()}
     messages = np.count_nonzero(trace.input, axis=(1, 2))
-    chip = (
-        None
-        if trace.layers is None
-        else _chip(trace.input, trace.layers, chain, placement or (place(chain) if chain.plain else None))
-    )
+    chip = None if trace.layers is None else _chip(trace.input, trace.layers, chain, placement or place(chain))
     steps = trace.input.shape[1] if chip is not None else next(iter(trace.populations.values())).shape[1]
     return Counts(trace.samples, steps, populations, messages, rates, chip)
 
 
-def _chip(
-    injected: NDArray[np.int32], layers: tuple[NDArray[Any], ...], chain: Chain, placement: Placement | None
-) -> ChipCounts:
+def _chip(injected: NDArray[np.int32], layers: tuple[NDArray[Any], ...], chain: Chain, placement: Placement) -> ChipCounts:
     from neuro_deploy.engine.arrivals import active_updates  # here, so that a reader of counts needs no compiler
 
     source = (injected != 0).view(np.uint8)
@@ -257,9 +248,7 @@ def _chip(
                 )
             )
         source, before = fired, own
-    return ChipCounts(
-        entering, tuple(segments), None if placement is None else _by_core(placement, *zip(*neurons, strict=True))
-    )
+    return ChipCounts(entering, tuple(segments), _by_core(placement, *zip(*neurons, strict=True)))
 
 
 def _bits(messages: NDArray[np.int32]) -> int:
@@ -269,13 +258,14 @@ def _bits(messages: NDArray[np.int32]) -> int:
 
 def _by_core(placement: Placement, *layers: tuple[Ints, ...]) -> CoreCounts:
     """Active updates, spikes and synaptic operations of all layers, int64 [samples, neurons] each, summed over the cores."""
-    holds = np.concatenate(placement.layers)[:, None] == np.arange(len(placement.cores))
-    return CoreCounts(holds.sum(axis=0), *(np.concatenate(numbers, axis=1) @ holds.astype(np.int64) for numbers in layers))
+    home, cores = np.concatenate(placement.layers), len(placement.cores)
+    sums = (
+        [np.bincount(home, row, cores) for row in np.concatenate(numbers, axis=1)] for numbers in layers
+    )  # exact below 2**53
+    return CoreCounts(np.bincount(home, minlength=cores), *(np.asarray(rows).astype(np.int64) for rows in sums))
 
 
 def _sent(reach: Reach, events: Ints, part: slice = slice(None)) -> Sent:
     """What some senders of a layer caused, whose events are int64 [samples, senders]."""
     events = events[:, part]
-    packets = None if reach.packets is None else events @ reach.packets[part]
-    hops = None if reach.hops is None else events @ reach.hops[part]
-    return Sent(events.sum(axis=1), events @ reach.synops[part], packets, hops)
+    return Sent(events.sum(axis=1), events @ reach.synops[part], events @ reach.packets[part], events @ reach.hops[part])

@@ -5,13 +5,12 @@ Communications 16, 2025, as its package 2.3.0 computes them. The model that is m
 recurrent weights are connection layers, all its neurons are activations, and all steps of the chip count.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from neuro_deploy.ir.chain import Chain
-from neuro_deploy.ir.synapses import Kernel
+from neuro_deploy.ir.synapses import Kernel, places
 from neuro_deploy.measure.counts import Counts
 from neuro_deploy.measure.energy.model import require_chip
 
@@ -60,14 +59,13 @@ def neurobench(counts: Counts, chain: Chain, weight_bytes: int = 1) -> NeuroBenc
         InputError: the counts are of a backend that runs the model and not the chain.
     """
     chip = require_chip(counts)
-    connections = [connection.weight for layer in chain.layers for connection in layer.connections]
-    matrices = [one.weight if isinstance(one, Kernel) else one for one in connections]
+    connections = [connection for layer in chain.layers for connection in layer.connections]
+    matrices = [one.weight.weight if isinstance(one.weight, Kernel) else one.weight for one in connections]
     weights = sum(matrix.size for matrix in matrices)
     zeros = weights - sum(int(np.count_nonzero(matrix)) for matrix in matrices)
     neuron_steps = sum(segment.neurons for segment in chip.segments) * counts.steps * counts.samples
     graded = sum((s.sent_synops for s in chip.segments if s.bits is not None), np.zeros_like(chip.input.synops))
-    places = (math.prod(one.target[:2]) * one.weight.size if isinstance(one, Kernel) else one.size for one in connections)
-    dense = sum(places) * counts.steps
+    dense = sum(places(connection) for connection in connections) * counts.steps
     return NeuroBench(
         Footprint=weights * weight_bytes,
         ConnectionSparsity=round(zeros / weights, 4),

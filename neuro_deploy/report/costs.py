@@ -139,7 +139,7 @@ def populations(chip: ChipCounts, chain: Chain, samples: int) -> tuple[Populatio
             "synops": segment.synops.sum() / samples,
             "sent": segment.sent_synops.sum() / samples,
             "active": segment.active.sum() / samples,
-            "packets": 0.0 if segment.packets is None else segment.packets.sum() / samples,
+            "packets": segment.packets.sum() / samples,
         }
         for what, number in events.items():
             row[what] = row.get(what, 0.0) + float(number)

@@ -13,9 +13,12 @@ from needs import needs
 from neuro_deploy.backends import create, sanafe
 from neuro_deploy.backends.fast import FastBackend
 from neuro_deploy.backends.integer import IntegerBackend
-from neuro_deploy.errors import MissingPackageError
+from neuro_deploy.errors import BackendError, MissingPackageError
+from neuro_deploy.ir.chain import Chain, Layer
 from neuro_deploy.ir.inputs import encode
 from neuro_deploy.ir.network import Network
+from neuro_deploy.ir.neurons import Lif
+from neuro_deploy.ir.synapses import Connection
 from neuro_deploy.ir.trace import Trace
 from neuro_deploy.loihi import limits
 from neuro_deploy.loihi.cores import Placement, place
@@ -43,6 +46,12 @@ def compare(network: Network, trace: Trace, placement: Placement) -> tuple[Count
         assert modelled.components[name].value == pytest.approx(replayed, rel=1e-3)
         assert replayed > 0
     return counts, replays
+
+
+def test_a_layer_that_cannot_be_replayed_is_named() -> None:
+    layer = Layer((Connection(np.array([[2]]), delay=1),), Lif(1, 4096, 0), (1,))
+    with pytest.raises(BackendError, match=r"^sanafe: layer 0 \(dense\) has synaptic delays, which it cannot replay$"):
+        sanafe.Emulator(Chain(1, 1, (layer,), 0, constant=False))
 
 
 @pytest.mark.emulators

@@ -291,7 +291,7 @@ def test_a_report_has_what_has_a_meaning(name: str, capsys: pytest.CaptureFixtur
     found = json.loads(Path(f"runs/{name}/report.json").read_text())
     energies = {energy["table"]: energy["total"] for energy in found["energies"]}
     assert (energies["horowitz-45nm"]["value"] is None) is (name == "sdnn")
-    assert (energies["loihi1-sanafe"]["value"] is None) is (name != "plain")
+    assert (energies["loihi1-sanafe"]["value"] is None) is (name == "sdnn")
     if name == "sdnn":
         assert energies["loihi1-sanafe"]["note"] == "not in the table: graded messages between neurons, sigma-delta neurons"
     assert found["memories"] == []

@@ -1,5 +1,7 @@
 """Synapses of any kind: torch's own convolution, and a matrix of one synapse after the other."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,6 +18,8 @@ from neuro_deploy.ir.synapses import (
     fan_in,
     fan_out,
     number,
+    places,
+    rows,
 )
 
 
@@ -45,6 +49,24 @@ def test_counts_of_synapses(connection: Connection) -> None:
     assert (fan_out(connection) == np.count_nonzero(matrix, axis=0)).all()
     assert (fan_in(connection) == np.count_nonzero(matrix, axis=1)).all()
     assert number(connection) == np.count_nonzero(matrix)
+
+
+@settings(max_examples=200)
+@given(connections(), st.integers(0, 2**32 - 1))
+def test_synapses_of_some_neurons(connection: Connection, seed: int) -> None:
+    matrix = as_matrix(connection)
+    low, high = np.sort(np.random.default_rng(seed).integers(0, len(matrix) + 1, 2))
+    neurons, sources = rows(connection, low, high)
+    assert (np.diff(neurons) >= 0).all()
+    assert sorted(np.stack((neurons, sources), axis=1).tolist()) == np.argwhere(matrix[low:high]).tolist()
+
+
+@settings(max_examples=100)
+@given(kernels())
+def test_places_are_the_synapses_of_a_kernel_without_zeros(kernel: Kernel) -> None:
+    full = replace(kernel, weight=np.ones_like(kernel.weight))
+    assert places(Connection(kernel)) == np.count_nonzero(as_matrix(Connection(full)))
+    assert places(Connection(np.zeros((3, 4), np.int64))) == 12
 
 
 @pytest.mark.parametrize("largest", [1, 2**16, 2**23])

@@ -2,10 +2,14 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import nets
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from special import as_matrix, special_chains
 
 from neuro_deploy.errors import RuleError
 from neuro_deploy.ir.chain import Chain, dense
@@ -41,9 +45,70 @@ def test_cores_are_filled_within_their_limits(monkeypatch: pytest.MonkeyPatch, l
                 back = [] if layer.weight_rec is None else np.flatnonzero(layer.weight_rec[neuron])
                 sources |= {(k - 1, n) for n in forward} | {(k, n) for n in back}
                 synapse_bits += limits.SYNAPSE_BITS * (len(forward) + len(back))
-                out += int(destinations(chain, placement.layers, k)[neuron].sum())
+                out += int((destinations(chain, placement.layers, k)[0] == neuron).sum())
         assert core == type(core)(int((placed == index).sum()), synapse_bits, len(sources), out)
     assert violations(placement) == []
+
+
+Sender = tuple[int, int]
+"""A layer, -1 for the input, and a neuron of it."""
+
+
+def slow_place(chain: Chain) -> tuple[list[list[int]], list[list[int]]]:
+    """Cores of all neurons, and neurons, bits of synapses, axons in and out of each core; one neuron after the other."""
+    into: dict[Sender, list[Sender]] = {}
+    for k, layer in enumerate(chain.layers):
+        matrices = [(k if one.recurrent else k - 1, as_matrix(one)) for one in layer.connections]
+        if not layer.connections:
+            matrices = [(k - 1, np.eye(layer.size, dtype=np.int64))]
+        for n in range(layer.size):
+            into[k, n] = [(before, int(source)) for before, matrix in matrices for source in np.flatnonzero(matrix[n])]
+    out: dict[Sender, list[Sender]] = {}
+    for target, senders in into.items():
+        for sender in senders:
+            out.setdefault(sender, []).append(target)
+    homes: dict[Sender, int] = {}
+    used: list[dict[str, Any]] = [{"neurons": 0, "synapses": 0, "in": set(), "out": 0}]
+    for neuron in reversed(into):
+        cores_out = {homes.get(target, -1) for target in out.get(neuron, [])}
+        synapses = len(into[neuron]) if chain.layers[neuron[0]].connections else 0
+        core = used[-1]
+        if core["neurons"] and (
+            core["neurons"] + 1 > limits.CORE_COMPARTMENTS
+            or (core["synapses"] + synapses) * limits.SYNAPSE_BITS > limits.CORE_SYNAPSE_BITS
+            or len(core["in"] | set(into[neuron])) > limits.CORE_AXONS
+            or core["out"] + len(cores_out) > limits.CORE_AXONS
+        ):
+            core = {"neurons": 0, "synapses": 0, "in": set(), "out": 0}
+            used.append(core)
+        core["neurons"] += 1
+        core["synapses"] += synapses
+        core["in"] |= set(into[neuron])
+        core["out"] += len(cores_out)
+        homes[neuron] = len(used) - 1
+    last = len(used) - 1
+    placed = [[last - homes[k, n] for n in range(layer.size)] for k, layer in enumerate(chain.layers)]
+    after = [0] * len(used)  # when all targets are known
+    for neuron, home in homes.items():
+        after[home] += len({homes[target] for target in out.get(neuron, [])})
+    found = [
+        [core["neurons"], core["synapses"] * limits.SYNAPSE_BITS, len(core["in"]), after[number]]
+        for number, core in enumerate(used)
+    ]
+    return placed, found[::-1]
+
+
+@settings(max_examples=150)
+@given(special_chains(), st.integers(1, 30), st.sampled_from([4, 12, 100, 4096]), st.sampled_from([3, 40, 1000]))
+def test_any_network_is_placed_as_one_neuron_after_the_other(chain: Chain, neurons: int, axons: int, synapses: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(limits, "CORE_COMPARTMENTS", neurons)
+        patch.setattr(limits, "CORE_AXONS", axons)
+        patch.setattr(limits, "CORE_SYNAPSE_BITS", synapses * limits.SYNAPSE_BITS)
+        placement = place(chain)
+        layers, cores = slow_place(chain)
+    assert [placed.tolist() for placed in placement.layers] == layers
+    assert [[core.neurons, core.synapse_bits, core.axons_in, core.axons_out] for core in placement.cores] == cores
 
 
 def test_destinations_are_the_cores_of_all_targets(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,14 +116,15 @@ def test_destinations_are_the_cores_of_all_targets(monkeypatch: pytest.MonkeyPat
     chain = lower(nets.tiny())
     placed = place(chain).layers
     for k in range(-1, chain.latency):
-        for source, cores in enumerate(destinations(chain, placed, k)):
-            expected = set()
+        senders, reached = destinations(chain, placed, k)
+        for source in range(chain.input_size if k < 0 else chain.layers[k].size):
+            cores, expected = reached[senders == source], set()
             if k + 1 < chain.latency:
                 expected |= {placed[k + 1][n] for n in np.flatnonzero(chain.layers[k + 1].weight[:, source])}
             recurrent = chain.layers[k].weight_rec if k >= 0 else None
             if recurrent is not None:
                 expected |= {placed[k][n] for n in np.flatnonzero(recurrent[:, source])}
-            assert set(np.flatnonzero(cores)) == expected
+            assert cores.tolist() == sorted(expected)
 
 
 def test_what_does_not_fit_is_said_at_once() -> None:

@@ -1,5 +1,6 @@
 """Counts against an event-by-event recount, and the same on all exact backends."""
 
+import itertools
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import shipped
 from needs import needs
+from special import as_matrix
 
 from neuro_deploy.backends import Backend
 from neuro_deploy.backends.fast import FastBackend
@@ -152,7 +154,45 @@ def test_all_exact_backends_count_the_same() -> None:
     assert model.totals.compute_spikes == expected.totals.compute_spikes
 
 
-def test_counts_of_any_layer_are_a_recount_of_every_message() -> None:
+def ways(chain: Chain, placement: Placement, events: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Packets [samples] and hops [samples, 2] of the input and of each layer, one message after the other."""
+    packets = [np.zeros(len(record), np.int64) for record in events]
+    hops = [np.zeros((len(record), 2), np.int64) for record in events]
+    for k, record in enumerate(events):
+        home = np.zeros(record.shape[2], int) if k == 0 else placement.layers[k - 1]
+        reached: list[set[int]] = [set() for _ in home]
+        for layer, placed, recurrent in [
+            *([(chain.layers[k], placement.layers[k], False)] if k < len(chain.layers) else []),
+            *([(chain.layers[k - 1], placement.layers[k - 1], True)] if k > 0 else []),
+        ]:
+            matrices = [as_matrix(one) for one in layer.connections if one.recurrent is recurrent]
+            if not layer.connections and not recurrent:
+                matrices = [np.eye(layer.size)]
+            for i, j in itertools.chain(*(np.argwhere(matrix) for matrix in matrices)):
+                reached[j].add(int(placed[i]))
+        for sample, _, source in np.argwhere(record):
+            packets[k][sample] += len(reached[source])
+            for core in reached[source]:
+                tiles = np.array([0 if k == 0 else home[source], core]) // limits.TILE_CORES
+                hops[k][sample] += abs(np.diff(position(tiles), axis=0)[0])
+    return packets, hops
+
+
+def check_cores(counts: Counts, sent: tuple[np.ndarray, ...], placement: Placement) -> None:
+    """Each core has what its neurons have."""
+    assert counts.chip is not None
+    cores = counts.chip.cores
+    assert cores is not None
+    for core in range(len(placement.cores)):
+        own = [placed == core for placed in placement.layers]
+        fired = sum(np.count_nonzero(messages[:, :, part], axis=(1, 2)) for messages, part in zip(sent, own, strict=True))
+        assert (cores.spikes[:, core] == fired).all()
+        assert cores.neurons[core] == sum(part.sum() for part in own)
+    assert (cores.synops.sum(axis=1) == counts.chip.total("synops")).all()
+    assert (cores.active.sum(axis=1) == counts.chip.total("active")).all()
+
+
+def test_counts_of_any_layer_are_a_recount_of_every_message(monkeypatch: pytest.MonkeyPatch) -> None:
     """A convolution with borders and groups, delays, a recurrent layer, graded messages; one synapse after the other."""
     rng = np.random.default_rng(2)
     kernel = Kernel(rng.integers(-3, 4, (4, 1, 3, 2)), (4, 5, 2), (2, 1), (1, 1), (1, 1), 2)
@@ -169,8 +209,12 @@ def test_counts_of_any_layer_are_a_recount_of_every_message() -> None:
     injected = rng.integers(0, 3, (2, 12, 40)).astype(np.int32)
     sent = tuple(run.sent for run in run_chain(chain, injected))
     assert all(messages.any() for messages in sent)
+    monkeypatch.setattr(limits, "CORE_COMPARTMENTS", 7)
+    placement = place(chain)
+    assert len(placement.cores) > 2 * limits.TILE_CORES
     counts = count(Trace("", injected, {}, sent, np.zeros((2, 3), np.int64), chain.segments, 0.0), chain)
     assert counts.chip is not None
+    packets, hops = ways(chain, placement, [injected, *sent])
     for k, (layer, messages, segment) in enumerate(zip(layers, sent, counts.chip.segments, strict=True)):
         source = injected if k == 0 else sent[k - 1]
         active = np.zeros((2, 12, layer.size), bool) | (messages != 0)
@@ -191,6 +235,10 @@ def test_counts_of_any_layer_are_a_recount_of_every_message() -> None:
         low, high = int(messages.min()), int(messages.max())
         bits = next(n for n in range(1, 40) if -(1 << n - 1) <= low and high < 1 << n - 1)  # two's complement
         assert segment.bits == (bits if layer.graded else None)
-        assert segment.packets is None
+        assert (segment.packets == packets[k + 1]).all()
+        assert (segment.hops == hops[k + 1]).all()
+    assert (counts.chip.input.packets == packets[0]).all()
+    assert (counts.chip.input.hops == hops[0]).all()
+    check_cores(counts, sent, placement)
     assert counts.totals.graded == sum(np.count_nonzero(messages) for messages in sent[:2])
-    assert counts.totals.packets is None
+    assert counts.totals.packets == sum(number.sum() for number in packets)

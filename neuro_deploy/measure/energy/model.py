@@ -8,7 +8,6 @@ Every cost is that of one event, so there is nothing to fit. The form is the eve
 Simulating Advanced Neuromorphic Architectures for Fast Exploration", IEEE TCAD 2025).
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from neuro_deploy.errors import InputError
 from neuro_deploy.ir.chain import MODEL_ROLES, Chain, Role
-from neuro_deploy.ir.synapses import Kernel
+from neuro_deploy.ir.synapses import places
 from neuro_deploy.measure.counts import ChipCounts, Counts, Ints
 from neuro_deploy.measure.energy.tables import Energies, Table
 from neuro_deploy.measure.quantity import Quantity
@@ -83,7 +82,7 @@ def energy(counts: Counts, table: Table) -> Energy:
         InputError: the counts are of a backend that runs the model and not the chain.
     """
     chip = require_chip(counts)
-    unpriced = table.leaves_out if table.energy is None else _unpriced(chip, table.energy)
+    unpriced = table.leaves_out if table.energy is None else _unpriced(chip)
     if table.energy is None or unpriced:
         missing = Quantity(None, "J", "modelled", table.title, unpriced)
         return Energy(missing, dict.fromkeys(COMPONENTS, missing), ())
@@ -99,12 +98,11 @@ def energy(counts: Counts, table: Table) -> Energy:
     return Energy(_joules(sum(segment.total for segment in segments), table), components, tuple(segments))
 
 
-def _unpriced(chip: ChipCounts, cost: Energies) -> str:
+def _unpriced(chip: ChipCounts) -> str:
     """What a run has that no table prices; empty if there is nothing."""
     if any(segment.bits is not None for segment in chip.segments):
         return "not in the table: graded messages between neurons, sigma-delta neurons"
-    travels = cost.packet or cost.hop_x or cost.hop_y
-    return "not known: packets, of layers that are on no cores" if chip.packets is None and travels else ""
+    return ""
 
 
 def latency(counts: Counts, table: Table) -> Quantity:
@@ -141,10 +139,7 @@ def dense_macs(chain: Chain, steps: int) -> int:
         steps: T, steps of a sample.
     """
     if not chain.constant:  # one that was adopted: nothing of it is there because of the chip
-        weights = (connection.weight for layer in chain.layers for connection in layer.connections)
-        return steps * sum(
-            math.prod(one.target[:2]) * one.weight.size if isinstance(one, Kernel) else one.size for one in weights
-        )
+        return steps * sum(places(connection) for layer in chain.layers for connection in layer.connections)
     macs = 0
     sources = [slice(frame * chain.channels, (frame + 1) * chain.channels) for frame in range(chain.frames)]
     for layer in chain.layers:
@@ -180,9 +175,7 @@ def require_chip(counts: Counts) -> ChipCounts:
     return counts.chip
 
 
-def _network(packets: Ints | None, hops: Ints | None, cost: Energies) -> NDArray[np.float64]:
-    if packets is None or hops is None:  # they cost nothing, else this is unpriced
-        return np.zeros(1)
+def _network(packets: Ints, hops: Ints, cost: Energies) -> NDArray[np.float64]:
     picojoules: NDArray[np.float64] = packets * cost.packet + hops[:, 0] * cost.hop_x + hops[:, 1] * cost.hop_y
     return picojoules
 
