@@ -195,8 +195,8 @@ def weights_stored(chain: Chain, use: Use) -> list[str]:
 def current_range(chain: Chain, use: Use) -> list[str]:
     """The synaptic current cannot wrap, whatever the input."""
     found = []
-    for index in range(len(chain.layers)):
-        current = current_bounds(chain, index, use.message_bits)
+    for index in _integrating(chain):
+        current = current_bounds(chain, index, use.message_bits, steps=_longest(chain, index, use))
         worst = int(max(current[1].max(), -current[0].min()))
         if worst > limits.STATE_MAX:
             neuron = int(np.maximum(current[1], -current[0]).argmax())
@@ -210,10 +210,13 @@ def current_range(chain: Chain, use: Use) -> list[str]:
 def voltage_range(chain: Chain, use: Use) -> list[str]:
     """The voltage of a neuron that fires cannot clip, whatever the input (torch does not clip)."""
     found = []
-    everything = use.steps + chain.latency + chain.gap
-    for index, layer in enumerate(chain.layers[:-1]):
-        current = current_bounds(chain, index, use.message_bits)
-        low, high = voltage_bounds(layer, current, everything)
+    last = len(chain.layers) - 1
+    for index in _integrating(chain):
+        if chain.constant and index == last:
+            continue  # see readout_range
+        everything = _longest(chain, index, use)
+        current = current_bounds(chain, index, use.message_bits, steps=everything)
+        low, high = voltage_bounds(chain.layers[index], current, everything)
         worst = int(max(high.max(), -low.min()))
         if worst > limits.STATE_MAX and max(current[1].max(), -current[0].min()) <= limits.STATE_MAX:
             neuron = int(np.maximum(high, -low).argmax())
@@ -252,6 +255,32 @@ STAGES: tuple[tuple[Rule, ...], ...] = (
 
 ADOPTED: tuple[tuple[Rule, ...], ...] = ((chained,), (weight_bits, threshold_range, decay_range, bias_range, delay_range))
 """Those for networks that this project did not make: how far their numbers go is theirs to say."""
+
+
+def risks_of(chain: Chain, use: Use) -> list[str]:
+    """What the worst input could do to the states of a network of others; most data never do.
+
+    No backend differs there, all wrap and clip as the chip does; the model that the network was trained as does not. Sigma-delta
+    neurons have no such ranges, and what neurons take from the input itself is what the data are.
+
+    Args:
+        chain: the network; those of this project are held to these ranges by :func:`violations_of`.
+        use: how it is going to be used.
+    """
+    return [] if chain.constant else [*current_range(chain, use), *voltage_range(chain, use)]
+
+
+def _integrating(chain: Chain) -> list[int]:
+    """Layers of LIF neurons with synapses."""
+    return [index for index, layer in enumerate(chain.layers) if layer.connections and isinstance(layer.neurons, Lif)]
+
+
+def _longest(chain: Chain, index: int, use: Use) -> int:
+    """Steps without a reset of a layer of LIF neurons."""
+    neurons = chain.layers[index].neurons
+    interval = neurons.reset_interval if isinstance(neurons, Lif) else 0
+    everything = use.steps + chain.latency + chain.gap
+    return min(interval, everything) if interval else everything
 
 
 def _joint(layer: Layer) -> NDArray[np.int64]:

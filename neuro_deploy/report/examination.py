@@ -12,6 +12,9 @@ from neuro_deploy.workbench.examination import EDGES, Examination, LayerFacts, W
 
 _BARS = " ▁▂▃▄▅▆▇█"
 
+_OVERFLOWS = 3
+"""Cores that are too small are shown up to so many."""
+
 FORMAT = 1
 """Raised whenever a key of the JSON changes its meaning or goes."""
 
@@ -29,6 +32,10 @@ def examination_tables(found: Examination) -> RenderableType:
     """Layers, weights, notes, rules and backends."""
     parts: list[RenderableType] = [_layers(found), _weights(found)]
     parts += [Text(f"note: {note}") for note in found.notes]
+    parts += [Text(f"note: with the worst input, {risk}") for risk in found.risks]
+    parts += [Text(f"note: Loihi 1: {overflow}") for overflow in found.overflows[:_OVERFLOWS]]
+    if (more := len(found.overflows) - _OVERFLOWS) > 0:
+        parts.append(Text(f"note: Loihi 1: {more:,} more cores and limits of this kind"))
     parts += [Text(f"violated: {violation}", style="bold red") for violation in found.violations]
     if not found.violations:
         parts.append(Text("no rule of the chip is violated", style="green"))
@@ -40,7 +47,8 @@ def _layers(found: Examination) -> RenderableType:
     shape = f" ({_shape(found.input_shape)})" if found.input_shape else ""
     title = (
         f"{found.name}: {found.neurons:,} neurons, {found.synapses:,} synapses; {found.input:,} input channels{shape}, "
-        f"{found.message_bits} message bits; latency {found.latency} steps"
+        f"{found.message_bits} message bits; latency {found.latency} steps; "
+        f"{found.cores:,} cores of Loihi 1"
     )
     names = ("layer", "type", "shape", "neurons", "of type", "parameters", "steps\nlate")
     table = plain_table(title, names, left=("type", "shape", "of type", "parameters"))

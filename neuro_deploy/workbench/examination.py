@@ -11,10 +11,14 @@ from neuro_deploy.ir.chain import Chain, Layer
 from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.neurons import Lif, OfAll, Sigma
 from neuro_deploy.ir.synapses import Connection, Kernel, number
-from neuro_deploy.loihi import rules
+from neuro_deploy.loihi import cores, rules
 
 EDGES = (1, 2, 4, 8, 16, 32, 64, 128, 257)
 """Magnitudes of weights between which they are counted."""
+
+
+LONG = 1024
+"""Steps of a sample that is longer than most."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,9 @@ class Examination:
         layers: first to last.
         notes: what acts otherwise than it is written in the file.
         violations: of the chip's rules.
+        risks: what the worst input could do, see :func:`neuro_deploy.loihi.rules.risks_of`; of :data:`LONG` steps if T is not known.
+        cores: of Loihi 1 that the neurons take.
+        overflows: what of this does not fit a core or a chip.
         backends: by name, what keeps it from running the network exactly, or None.
     """
 
@@ -108,6 +115,9 @@ class Examination:
     layers: tuple[LayerFacts, ...]
     notes: tuple[str, ...]
     violations: tuple[str, ...]
+    risks: tuple[str, ...]
+    cores: int
+    overflows: tuple[str, ...]
     backends: dict[str, str | None]
 
 
@@ -121,7 +131,7 @@ def examine(network: Network, notes: tuple[str, ...] = (), steps: int | None = N
     """
     chain, bits = network.chain, network.manifest.input.message_bits
     layers = tuple(_layer(chain, index) for index in range(len(chain.layers)))
-    use = rules.Use(bits, steps or 1)
+    placement = cores.place(chain)
     return Examination(
         network.name,
         chain.channels,
@@ -133,7 +143,10 @@ def examine(network: Network, notes: tuple[str, ...] = (), steps: int | None = N
         sum(weights.synapses for layer in layers for weights in layer.weights),
         layers,
         notes,
-        tuple(rules.violations_of(chain, use)),
+        tuple(rules.violations_of(chain, rules.Use(bits, steps or 1))),
+        tuple(rules.risks_of(chain, rules.Use(bits, steps or LONG))),
+        len(placement.cores),
+        tuple(cores.violations(placement)),
         {name: _keeps(name, network) for name in BACKENDS},
     )
 

@@ -14,6 +14,7 @@ from needs import needs
 from netx_files import FileLayer
 
 from neuro_deploy.backends import lava
+from neuro_deploy.loihi import limits
 from neuro_deploy.netx import load_network
 
 LIF = {"type": b"CUBA", "iDecay": 4096, "vDecay": 128, "vThMant": 20}
@@ -67,7 +68,7 @@ def test_each_is_run_and_checked_with_samples_alone(name: str, capsys: pytest.Ca
     counts = result["backends"][0]["counts"]
     assert counts["compute_spikes"] > 0
     assert (counts["graded"] > 0) is (name == "sdnn")
-    assert (counts["packets"] is None) is (name != "plain")
+    assert counts["packets"] > 0
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -134,6 +135,20 @@ def test_violations_are_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     assert "violated: layer 0 (layer0): threshold 0 is outside 1..131071" in shown
     assert "violated: layer 1 (layer1): voltage decay 4096 is outside 0..4095" in shown
+
+
+def test_what_could_happen_is_a_note_and_no_violation(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    monkeypatch.setattr(limits, "CHIP_CORES", 1)
+    monkeypatch.setattr(limits, "CORE_COMPARTMENTS", 2)
+    netx_files.write(Path("wide.net"), [dense(rng, 6, 8, iDecay=1), dense(rng, 8, 3)])
+    assert run("inspect", "wide.net") == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "6 cores of Loihi 1" in shown
+    assert "note: Loihi 1: 6 cores exceed the chip's 1: use a smaller network" in shown
+    assert "note: with the worst input, layer 0 (layer0): neuron" in shown
 
 
 def test_what_acts_otherwise_is_said(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from special import as_matrix, special_layers
 
 from neuro_deploy.errors import RuleError
-from neuro_deploy.ir.chain import Chain, Segment, dense
-from neuro_deploy.ir.semantics import run_chain
+from neuro_deploy.ir.chain import Chain, Layer, Segment, dense
+from neuro_deploy.ir.neurons import Lif, SigmaDelta
+from neuro_deploy.ir.semantics import run_chain, run_layer
+from neuro_deploy.ir.synapses import Connection, Kernel
 from neuro_deploy.loihi import rules
 from neuro_deploy.loihi.bounds import current_bounds, row_bounds, voltage_bounds
 from neuro_deploy.lowering import lower
@@ -92,6 +95,63 @@ def test_the_current_must_not_wrap(inputs: int, broken: bool) -> None:
 def test_the_voltage_must_not_clip(inputs: int, broken: bool) -> None:
     # Inhibition that halves each step adds up to twice itself.
     assert bool(rules.voltage_range(wide(-256, inputs, rest=2), USE)) == broken
+
+
+def of_others(layer: Layer) -> Chain:
+    return Chain(1, layer.sources, (layer,), 0, constant=False)
+
+
+@settings(max_examples=150)
+@given(special_layers(), st.integers(0, 2**32 - 1), st.integers(1, 30))
+def test_no_run_of_any_lif_layer_leaves_the_bounds(layer: Layer, seed: int, steps: int) -> None:
+    """Convolutions, delays, resets, parameters of each neuron, graded inputs of either sign."""
+    if not isinstance(layer.neurons, Lif) or not layer.connections:
+        return
+    injected = np.random.default_rng(seed).choice([-3, 0, 3], (4, steps, layer.sources))
+    current = current_bounds(of_others(layer), 0, 2, steps=steps)
+    never = replace(layer, neurons=replace(layer.neurons, threshold=(1 << 17) - 1))
+    for each in (layer, never):
+        states = run_layer(each, injected).states
+        lowest, highest = voltage_bounds(each, current, steps)
+        assert (states["u"] >= current[0]).all()
+        assert (states["u"] <= current[1]).all()
+        assert (states["v"] >= lowest).all()
+        assert (states["v"] <= np.maximum(highest, 0)).all()
+
+
+@settings(max_examples=100)
+@given(special_layers(), st.integers(0, 3))
+def test_a_neuron_s_input_reaches_its_bounds(layer: Layer, bits: int) -> None:
+    """One synapse after the other at its worst."""
+    low, high = np.zeros((2, layer.size), np.int64)
+    for one in layer.connections:
+        own = layer.graded if one.recurrent else True
+        most = (1 if not one.graded or not own else 2**24 - 1 if one.recurrent else 2**bits - 1) * as_matrix(one)
+        least = -most if one.graded and own else 0 * most
+        low += np.minimum(most, least).sum(axis=1)
+        high += np.maximum(most, least).sum(axis=1)
+    found = row_bounds(of_others(layer), 0, bits)
+    assert (found[0] == low).all()
+    assert (found[1] == high).all()
+
+
+def test_graded_messages_of_neurons_have_24_bits() -> None:
+    first = Layer((Connection(np.array([[3]]), graded=True),), SigmaDelta(1), (1,))
+    for graded, most in ((True, 2**24 - 1), (False, 1)):
+        last = Layer((Connection(np.array([[-2]]), graded=graded),), Lif(1, 4096, 0), (1,))
+        low, high = row_bounds(Chain(1, 1, (first, last), 0, constant=False), 1, 3)
+        assert (low[0], high[0]) == (-2 * most, 2 * most * graded)
+
+
+@pytest.mark.parametrize(("value", "decay", "interval", "risk"), [(100, 4096, 0, ""), (100, 1, 0, "current"), (900, 0, 2, "")])
+def test_what_the_worst_input_could_do_is_told(value: int, decay: int, interval: int, risk: str) -> None:
+    kernel = Kernel(np.full((1, 1, 3, 3), value // 9), (4, 4, 1))
+    layer = Layer((Connection(kernel),), Lif(10, decay, 4096, reset_interval=interval), (2, 2, 1), kind="conv")
+    sdnn = Layer((Connection(np.full((2, 4), 1 << 7), graded=True),), SigmaDelta(1), (2,))
+    found = rules.risks_of(Chain(1, 16, (layer, sdnn), 0, constant=False), rules.Use(0, 5000))
+    assert len(found) == bool(risk)
+    assert risk in "".join(found)
+    assert rules.risks_of(lower(nets.tiny()), USE) == []
 
 
 def readout(weight: int, sources: int) -> Chain:
