@@ -131,7 +131,7 @@ class Totals:
         packets: of spikes and of the input's messages.
         messages: graded messages of the input, without zeros.
         rates: spikes per neuron and model step, by population.
-        graded: of the spikes those that are graded messages of neurons.
+        graded: of compute, drain and relay spikes those that are graded messages, which are not 0.
     """
 
     samples: int

@@ -130,8 +130,9 @@ def benchmark(counts: Counts, chain: Chain) -> dict[str, Quantity]:
 def populations(chip: ChipCounts, chain: Chain, samples: int) -> tuple[PopulationCounts, ...]:
     """Events by population and role, means of the samples; populations in the order of the layers, what is no population last."""
     sums: dict[tuple[str, str], dict[str, float]] = {}
-    sources = _sources(chain)
+    sources, bits = _sources(chain), dict[tuple[str, str], int | None]()
     for segment in chip.segments:
+        bits[sources[segment.layer, segment.name], segment.role] = segment.bits
         row = sums.setdefault((sources[segment.layer, segment.name], segment.role), {})
         events = {
             "neurons": float(segment.neurons),
@@ -145,7 +146,7 @@ def populations(chip: ChipCounts, chain: Chain, samples: int) -> tuple[Populatio
             row[what] = row.get(what, 0.0) + float(number)
     order = _order(chain)
     rows = sorted(sums.items(), key=lambda item: order.index(item[0][0]))
-    return tuple(PopulationCounts(population=name, role=role, **row) for (name, role), row in rows)
+    return tuple(PopulationCounts(population=name, role=role, bits=bits[name, role], **row) for (name, role), row in rows)
 
 
 def _row(name: str, table: Table, quantities: dict[str, Quantity], prefix: str = "") -> Backend:

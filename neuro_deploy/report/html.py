@@ -25,7 +25,7 @@ SECTIONS = {
 }
 """Identifier, which is also the template's name, and title, in the order of the page."""
 
-COUNTED = ("accuracy", "spikes", "relay_spikes", "synops", "relay_synops", "updates", "active", "packets", "messages")
+COUNTED = ("accuracy", "spikes", "relay_spikes", "synops", "relay_synops", "updates", "active", "packets", "messages", "graded")
 COSTS = ("accuracy", "latency", "throughput", "energy", "edp")
 
 
@@ -71,6 +71,7 @@ def render(report: Report) -> str:
         cost_keys=COSTS,
         components=list(dict.fromkeys(name for energy in report.energies for name in energy.components)),
         shares_table=detailed(report),
+        graded=[row.population for row in report.counts if row.bits is not None],
         rates_text=", ".join(f"{name} {100 * rate:.1f}" for name, rate in report.rates.items()),
     )
 

@@ -116,6 +116,7 @@ class PopulationCounts(Plain):
         sent: synaptic operations that their spikes cause.
         active: neuron updates that are active.
         packets: one per spike and destination core.
+        bits: of the widest message that they sent, its sign included; None of spikes.
     """
 
     population: str
@@ -126,6 +127,7 @@ class PopulationCounts(Plain):
     sent: float
     active: float
     packets: float
+    bits: int | None = None
 
 
 class Share(Plain):

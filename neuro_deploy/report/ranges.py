@@ -25,7 +25,7 @@ def ranges(network: Network, trace: Trace, samples: int) -> Ranges:
     """Magnitudes of the weights and voltages of each computing population.
 
     Args:
-        network: with any layers; voltages are of those with LIF neurons, what they cannot exceed is known of this project's own.
+        network: with any layers; voltages are of those with LIF neurons.
         trace: a run of it, with layers.
         samples: how many of its samples the voltages are of, from the first; of the T steps, without the silence that follows.
     """
@@ -34,7 +34,7 @@ def ranges(network: Network, trace: Trace, samples: int) -> Ranges:
     injected = trace.input[:samples]
     weights, voltages = [], []
     for index, layer in enumerate(chain.layers):
-        bound = _bound(chain, index, steps, message_bits) if chain.constant else None
+        bound = _bound(chain, index, steps, message_bits)
         for segment in _computing(layer):
             here = slice(segment.start, segment.stop)
             if layer.connections:
@@ -66,9 +66,14 @@ def _weights(layer: Layer, here: slice) -> NDArray[np.int64]:
     return weight.weight if isinstance(weight, Kernel) else weight[here]
 
 
-def _bound(chain: Chain, index: int, steps: int, message_bits: int) -> NDArray[np.int64]:
-    """What no voltage of a layer can exceed, whatever the input, int64 [neurons]."""
+def _bound(chain: Chain, index: int, steps: int, message_bits: int) -> NDArray[np.int64] | None:
+    """What no voltage of a layer can exceed, whatever the input, int64 [neurons]; None of neurons without synapses or voltages."""
     layer = chain.layers[index]
+    if not isinstance(layer.neurons, Lif) or not layer.connections:
+        return None
+    if not chain.constant:
+        low, high = voltage_bounds(layer, current_bounds(chain, index, message_bits, steps=steps), steps)
+        return np.minimum(np.maximum(-low, high), STATE_MAX)  # there it clips, even if the current wrapped
     current = current_bounds(chain, index, message_bits, bias_always=True)
     if layer.voltage_decay == 0:  # a read-out adds up all steps
         return steps * np.maximum(-current[0], current[1])

@@ -17,6 +17,7 @@ EVENTS = {
     "active": "active_updates",
     "packets": "packets",
     "messages": "messages",
+    "graded": "graded",
 }
 """Fields of :class:`neuro_deploy.measure.counts.Totals` by the name that the report gives them."""
 
@@ -26,6 +27,8 @@ def simulated(result: BackendResult) -> Backend:
     samples = result.samples
     counted = f"events of a run of {_number(samples)}, mean of one"
     events = {name: getattr(result.counts, attribute) for name, attribute in EVENTS.items()}
+    if not result.counts.graded:
+        del events["graded"]  # no neuron can send any
     clock = "wall clock of the run without start-up, over its samples"
     note = "the time to simulate the chip, of one of the samples that ran together"
     quantities = {

@@ -30,6 +30,8 @@ def simulation_tables(simulation: Simulation) -> RenderableType:
     ]
     if simulation.unquantised_accuracy is not None:
         parts.append(Text(f"The same model with real-valued weights: {100 * simulation.unquantised_accuracy:.2f} %"))
+    if simulation.backends[0].counts.graded:
+        parts.append(Text("Graded messages count as spikes where they are not 0."))
     parts += [Text(), rates(simulation.backends[0].counts.rates), Text(), check_table(simulation.comparisons)]
     return Group(*parts)
 

@@ -308,10 +308,19 @@ def test_a_report_has_what_has_a_meaning(name: str, capsys: pytest.CaptureFixtur
     assert (energies["horowitz-45nm"]["value"] is None) is (name == "sdnn")
     assert (energies["loihi1-sanafe"]["value"] is None) is (name == "sdnn")
     if name == "sdnn":
-        assert energies["loihi1-sanafe"]["note"] == "not in the table: graded messages between neurons, sigma-delta neurons"
+        note = "not in the table: graded messages of neurons, sigma-delta neurons (layer0, layer1, layer2)"
+        assert energies["loihi1-sanafe"]["note"] == note
+        assert all(row["bits"] > 1 for row in found["counts"])
+        (loihi,) = (row for row in found["backends"] if row["name"] == "loihi1-sanafe (modelled)")
+        assert (loihi["quantities"]["latency"]["value"], loihi["quantities"]["latency"]["note"]) == (None, note)
+        assert found["backends"][0]["quantities"]["graded"]["value"] > 0
+    else:
+        assert "graded" not in found["backends"][0]["quantities"]
     assert found["memories"] == []
     assert (found["answers"]["right"] is None) is (name != "plain")
     page = Path(f"runs/{name}/report.html").read_text()
+    assert ("graded messages" in page) is (name == "sdnn")
+    assert run("compare", f"runs/{name}/report.json", f"runs/{name}/report.json") == 0
     assert "nan" not in page.lower().replace("nanoj", "")
     assert "Legendre memory" not in page
     assert "What relays cost" not in page

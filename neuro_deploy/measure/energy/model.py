@@ -23,6 +23,9 @@ from neuro_deploy.measure.quantity import Quantity
 _PICO = 1e-12
 _NANO = 1e-9
 
+_NAMED = 3
+"""Populations that are named."""
+
 COMPONENTS = ("soma", "synapse", "network")
 """Parts of the chip that spend energy: neurons, synapses, and the way of packets between cores."""
 
@@ -76,7 +79,8 @@ def energy(counts: Counts, table: Table) -> Energy:
         table: the costs.
 
     Returns:
-        Its quantities have no value where the table has no energies (``note`` says so).
+        Its quantities have no value where the table has no energies, or not those of graded messages and of the neurons that send them
+        (``note`` says so).
 
     Raises:
         InputError: the counts are of a backend that runs the model and not the chain.
@@ -99,10 +103,12 @@ def energy(counts: Counts, table: Table) -> Energy:
 
 
 def _unpriced(chip: ChipCounts) -> str:
-    """What a run has that no table prices; empty if there is nothing."""
-    if any(segment.bits is not None for segment in chip.segments):
-        return "not in the table: graded messages between neurons, sigma-delta neurons"
-    return ""
+    """What a run has that no table prices, by population; empty if there is nothing."""
+    graded = [segment.name for segment in chip.segments if segment.bits is not None]
+    if not graded:
+        return ""
+    more = f" and {len(graded) - _NAMED} more" if len(graded) > _NAMED else ""
+    return f"not in the table: graded messages of neurons, sigma-delta neurons ({', '.join(graded[:_NAMED])}{more})"
 
 
 def latency(counts: Counts, table: Table) -> Quantity:
@@ -113,14 +119,16 @@ def latency(counts: Counts, table: Table) -> Quantity:
     the most work in all of them, plus a barrier for each step. The answer is there G steps earlier.
 
     Returns:
-        A quantity without value where the table has no times, or where the counts do not say which core did what.
+        A quantity without value where the table has no times, or not those of neurons with graded messages, or where the counts do not
+        say which core did what.
 
     Raises:
         InputError: the counts are of a backend that runs the model and not the chain.
     """
     chip = require_chip(counts)
-    if table.time is None or chip.cores is None:
-        why = "the table has no times" if table.time is None else "the counts are not divided by core"
+    unpriced = _unpriced(chip)
+    if table.time is None or chip.cores is None or unpriced:
+        why = "the table has no times" if table.time is None else unpriced or "the counts are not divided by core"
         return Quantity(None, "s", "modelled", table.title, why)
     cost, load = table.time, chip.cores
     soma = load.neurons * counts.steps * cost.access + load.active * cost.update + load.spikes * cost.spike
