@@ -106,6 +106,16 @@ def _loihi2(options: Options) -> Backend:
     return loihi2.Loihi2Backend(options.time_limit)
 
 
+def _anything(network: "Network") -> str | None:
+    return None
+
+
+def _refused_by_brian2loihi(network: "Network") -> str | None:
+    from neuro_deploy.backends import brian2loihi
+
+    return brian2loihi.refusal(network)
+
+
 @dataclass(frozen=True)
 class Entry:
     """A backend that can be chosen by its name.
@@ -118,6 +128,7 @@ class Entry:
         samples: how many it runs if nothing else is said, since each takes it seconds; None: all there are.
         any_layer: it runs layers that are not plain, see :class:`neuro_deploy.ir.chain.Layer`.
         delayed_loops: it runs recurrent layers with delays, which lava-dl cannot load.
+        refuses: what else keeps it from running a network of layers that it runs, or None.
     """
 
     make: Callable[[Options], Backend]
@@ -127,6 +138,7 @@ class Entry:
     samples: int | None = None
     any_layer: bool = False
     delayed_loops: bool = False
+    refuses: Callable[["Network"], str | None] = _anything
 
 
 BACKENDS: Mapping[str, Entry] = {
@@ -135,7 +147,13 @@ BACKENDS: Mapping[str, Entry] = {
     "fast": Entry(_fast, "the integer semantics compiled", any_layer=True, delayed_loops=True),
     "lava-fused": Entry(_lava_fused, "the network as one process in Lava", package="lava"),
     "lava": Entry(_lava, "stock Lava", package="lava", samples=16, any_layer=True),
-    "brian2loihi": Entry(_brian2loihi, "brian2-loihi, an independent emulator", package="brian2_loihi", samples=2),
+    "brian2loihi": Entry(
+        _brian2loihi,
+        "brian2-loihi, an independent emulator",
+        package="brian2_loihi",
+        samples=2,
+        refuses=_refused_by_brian2loihi,
+    ),
     "sanafe": Entry(_sanafe, "our spikes replayed in SANA-FE's Loihi 1", package="sanafe", checked=False, samples=16),
     "loihi2": Entry(_loihi2, "the chip, through Lava", checked=False, any_layer=True),
 }
@@ -174,7 +192,7 @@ def refusal(name: str, network: "Network") -> str | None:
     if chain.special is not None and not entry.any_layer:
         able = ", ".join(other for other, one in BACKENDS.items() if one.any_layer)
         return f"{chain.special}, which only {able} can run"
-    return None
+    return entry.refuses(network)
 
 
 def require_able(name: str, network: "Network") -> None:

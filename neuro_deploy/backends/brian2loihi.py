@@ -11,6 +11,29 @@ from neuro_deploy.backends import require_able
 from neuro_deploy.backends.common import prepare, recorded, records
 from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.trace import Trace
+from neuro_deploy.loihi.limits import THRESHOLD_MAX
+
+MESSAGE_BITS_MAX = 8
+"""Each bit of a message has weights with an exponent, the largest of which is 7."""
+
+
+def refusal(network: Network) -> str | None:
+    """What keeps it from running a network of plain layers, or None.
+
+    Args:
+        network: see there.
+    """
+    spec = network.manifest.input
+    if spec.message_bits > MESSAGE_BITS_MAX:
+        return f"messages of {spec.message_bits} bits, of which it has at most {MESSAGE_BITS_MAX}"
+    if spec.signed:
+        return "messages that may be negative, which it has not"
+    for index, layer in enumerate(network.chain.layers):
+        if layer.bias is not None and layer.bias.any():
+            return f"layer {index} ({layer.kind}) has biases of its own, which it does not run: use bias neurons"
+        if not 0 <= layer.threshold <= THRESHOLD_MAX:
+            return f"layer {index} ({layer.kind}) has a threshold of {layer.threshold}, which is at most {THRESHOLD_MAX} there"
+    return None
 
 
 class Brian2LoihiBackend:

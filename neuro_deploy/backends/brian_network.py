@@ -18,11 +18,11 @@ from brian2_loihi import (
 )
 from numpy.typing import NDArray
 
-from neuro_deploy.errors import BackendError
 from neuro_deploy.ir.chain import Chain, Layer
+from neuro_deploy.loihi.limits import WEIGHT_STEP_MIXED
 
-_MIXED = 1
-"""Sign mode of weights of both signs."""
+_MIXED, _EXCITATORY, _INHIBITORY = 1, 2, 3
+"""Sign modes. Weights of both signs are even; those of one have 8 bits of magnitude."""
 
 _NO_REFRACTORY = 1
 """A neuron may fire again at the next step."""
@@ -35,16 +35,11 @@ class Emulator:
     """A chain that runs samples one after the other, each from rest.
 
     Args:
-        chain: without biases of its own, as the lowering makes them.
-        message_bits: of the input's graded values.
-
-    Raises:
-        BackendError: a layer has biases of its own.
+        chain: what :func:`neuro_deploy.backends.brian2loihi.refusal` does not refuse.
+        message_bits: of the input's graded values, which are not negative.
     """
 
     def __init__(self, chain: Chain, message_bits: int) -> None:
-        if any(layer.bias is not None and layer.bias.any() for layer in chain.layers):
-            raise BackendError("brian2loihi: a layer has biases of its own, which it does not run: use bias neurons")
         brian2.prefs.codegen.target = "numpy"
         self._inputs = [LoihiSpikeGeneratorGroup(chain.input_size, [], []) for _ in range(message_bits)]
         groups = [_neurons(layer) for layer in chain.layers]
@@ -52,9 +47,9 @@ class Emulator:
         for index, (layer, group) in enumerate(zip(chain.layers, groups, strict=True)):
             # A graded value acts as spikes of its bits on synapses whose weights have the bit's exponent.
             sources = list(enumerate(self._inputs)) if index == 0 else [(0, groups[index - 1])]
-            synapses += [_connect(source, group, layer.weight, exponent) for exponent, source in sources]
+            synapses += [one for exponent, source in sources for one in _connect(source, group, layer.weight, exponent)]
             if layer.weight_rec is not None:
-                synapses.append(_connect(group, group, layer.weight_rec, 0))
+                synapses += _connect(group, group, layer.weight_rec, 0)
         self._monitors = [LoihiSpikeMonitor(group) for group in groups]
         self._voltages = LoihiStateMonitor(groups[-1], "v", record=True)
         self._network = LoihiNetwork(*self._inputs, *groups, *synapses, *self._monitors, self._voltages)
@@ -101,9 +96,17 @@ def _neurons(layer: Layer) -> Any:
     )
 
 
-def _connect(source: Any, target: Any, weight: NDArray[np.int64], exponent: int) -> Any:
+def _connect(source: Any, target: Any, weight: NDArray[np.int64], exponent: int) -> list[Any]:
+    """All synapses in one group, or where some are odd those of each sign in their own."""
+    if not (weight % WEIGHT_STEP_MIXED).any():
+        return [_group(source, target, weight, exponent, _MIXED)]
+    signs = ((np.maximum(weight, 0), _EXCITATORY), (np.minimum(weight, 0), _INHIBITORY))
+    return [_group(source, target, part, exponent, mode) for part, mode in signs if part.any()]
+
+
+def _group(source: Any, target: Any, weight: NDArray[np.int64], exponent: int, mode: int) -> Any:
     targets, sources = np.nonzero(weight)
-    synapses = LoihiSynapses(source, target, sign_mode=_MIXED, w_exp=exponent)
+    synapses = LoihiSynapses(source, target, sign_mode=mode, w_exp=exponent)
     synapses.connect(i=sources, j=targets)
     synapses.w = weight[targets, sources]
     return synapses

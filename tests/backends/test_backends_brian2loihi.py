@@ -3,12 +3,15 @@
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import nets
+import netx_files
 import numpy as np
 import pytest
 from commands import MODEL, run
 from needs import needs
+from netx_files import FileLayer
 
 from neuro_deploy import extras
 from neuro_deploy.backends import BACKENDS, create
@@ -20,7 +23,7 @@ from neuro_deploy.ir.inputs import encode
 from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.trace import Trace
 from neuro_deploy.measure.counts import count
-from neuro_deploy.netx import load_network
+from neuro_deploy.netx import Use, adopt, load_network
 from neuro_deploy.training.config import parse
 from neuro_deploy.training.data import load_data
 from neuro_deploy.verify.check import Comparison, compare
@@ -108,14 +111,55 @@ def test_without_it_the_check_goes_on_and_says_so(
     assert "fast = integer" in shown
 
 
+@pytest.mark.parametrize(
+    ("layer", "spec", "message"),
+    [
+        (
+            {"bias": np.array([0, 9, 0, 0])},
+            {},
+            r"layer 0 \(dense\) has biases of its own, which it does not run: use bias neurons",
+        ),
+        ({"threshold": 131072}, {}, r"layer 0 \(dense\) has a threshold of 131072, which is at most 131071 there"),
+        ({}, {"message_bits": 9}, "messages of 9 bits, of which it has at most 8"),
+        ({}, {"signed": True}, "messages that may be negative, which it has not"),
+    ],
+)
+def test_what_it_has_not_is_refused_before_it_runs(
+    tmp_path: Path, layer: dict[str, Any], spec: dict[str, Any], message: str
+) -> None:
+    network = others(tmp_path, np.eye(4, dtype=np.int64))
+    manifest, chain = network.manifest, network.chain
+    neurons = replace(chain.layers[0].neurons, **layer)
+    network = replace(
+        network,
+        chain=replace(chain, layers=(replace(chain.layers[0], neurons=neurons), *chain.layers[1:])),
+        manifest=manifest.model_copy(update={"input": manifest.input.model_copy(update=spec)}),
+    )
+    with pytest.raises(BackendError, match=f"^brian2loihi: {message}$"):
+        create("brian2loihi").run(network, np.zeros((1, STEPS, 4), np.int32))
+
+
+STEPS = 12
+
+
+def others(folder: Path, weight: np.ndarray) -> Network:
+    """A network of two layers without a manifest."""
+    rng = np.random.default_rng(1)
+    neuron = {"type": b"CUBA", "iDecay": 4096, "vDecay": 128, "vThMant": 40}
+    weights = (weight, 2 * rng.integers(-20, 30, (3, len(weight))))
+    netx_files.write(folder / "others.net", [FileLayer(one, neuron=neuron) for one in weights])
+    return adopt(folder / "others.net", Use(STEPS))[0]
+
+
 @pytest.mark.emulators
 @needs("brian2_loihi")
-def test_a_chain_with_biases_of_its_own_is_refused(tmp_path: Path) -> None:
-    network = nets.saved(nets.tiny(), tmp_path)
-    layers = (
-        nets.altered(network.chain.layers[0], bias=np.ones(network.chain.layers[0].size, np.int64)),
-        *network.chain.layers[1:],
-    )
-    biased = replace(network, chain=replace(network.chain, layers=layers))
-    with pytest.raises(BackendError, match="brian2loihi: a layer has biases of its own"):
-        create("brian2loihi").run(biased, nets.samples(nets.tiny(), 1, 20))
+@pytest.mark.parametrize("span", [(0, 60), (-60, 0), (-50, 61), (250, 256), (-256, -250)])
+def test_odd_weights_of_others(tmp_path: Path, span: tuple[int, int]) -> None:
+    """Those of one sign have 8 bits, and those of both fit where Lava moves them up."""
+    rng = np.random.default_rng(3)
+    weight = rng.integers(*span, (8, 6), endpoint=False)
+    network = others(tmp_path, weight)
+    expected, found = both(network, (rng.random((2, STEPS, 6)) < 0.5).astype(np.int32))
+    comparison = held_against(expected, found, network.chain)
+    assert comparison.equal
+    assert comparison.compared > 100
