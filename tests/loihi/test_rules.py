@@ -154,6 +154,24 @@ def test_what_the_worst_input_could_do_is_told(value: int, decay: int, interval:
     assert rules.risks_of(lower(nets.tiny()), USE) == []
 
 
+def test_the_rules_of_a_network_of_others() -> None:
+    """All at once, by layer, neuron and limit; sigma-delta neurons have no decays and no 17 bits."""
+    delayed = Layer((Connection(np.full((3, 4), 2), delay=np.full((3, 4), 63)),), Lif(np.array([1, 0, 1 << 17]), 0, 4095), (3,))
+    mixed = Layer((Connection(np.array([[3, -200, 2]])),), Lif(5, np.array([4097]), 4096, np.array([-5000])), (1,))
+    sdnn = Layer((Connection(np.array([[3]])),), SigmaDelta(1 << 20), (1,))
+    chain = Chain(1, 4, (delayed, mixed, sdnn), 0, constant=False)
+    assert rules.violations_of(chain, USE) == [
+        "layer 1: 1 odd weights, the first is 3: beside others of the other sign and beyond 127 they need a ninth bit, which Lava's "
+        "simulation has and the chip has not",
+        "layer 0: threshold 131072 is outside 1..131071 (of 2 neurons, 1 the first)",
+        "layer 0: current decay 0 is outside 1..4096",
+        "layer 1: current decay 4097 is outside 1..4096",
+        "layer 1: voltage decay 4096 is outside 0..4095",
+        "layer 1: bias -5000 is outside -4096..4095",
+        "layer 0: a delay of 63 steps exceeds 62: use shorter ones",
+    ]
+
+
 def readout(weight: int, sources: int) -> Chain:
     first = dense(np.full((sources, 2), 2), None, 100, 4096, 2048)
     return Chain(1, 1, (first, dense(np.full((1, sources), weight), None, 131071, 4096, 0)), 40)
