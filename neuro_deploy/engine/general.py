@@ -34,8 +34,8 @@ from neuro_deploy.engine.neurons import (
     wrap_sums,
 )
 from neuro_deploy.engine.vectors import WORD, mask
-from neuro_deploy.engine.wires import TILE, Runs, Taps, add_runs, add_taps, lateness, runs_of, taps_of
-from neuro_deploy.errors import BackendError, RuleError
+from neuro_deploy.engine.wires import TILE, Runs, Taps, add_runs, add_taps, ends, lateness, runs_of, taps_of
+from neuro_deploy.errors import RuleError
 from neuro_deploy.ir.chain import Layer
 from neuro_deploy.ir.neurons import Lif, SigmaDelta
 from neuro_deploy.ir.semantics import STATE_LIMIT
@@ -128,13 +128,7 @@ class GeneralPlan:
     who: str
 
     def __post_init__(self) -> None:
-        own = [connection.recurrent for connection in self.layer.connections]
-        kernels = [isinstance(connection.weight, Kernel) for connection in self.layer.connections]
-        if own.count(True) > 1 or own.count(False) > 1 or (any(kernels) and len(own) > 1):
-            raise BackendError(
-                f"{self.who}: more than one matrix forward and one recurrent, or a convolution beside another: "
-                "use the integer backend"
-            )
+        _ = self._ends  # whether they are not too many
         _ = self.neurons  # whether the parameters fit
 
     @cached_property
@@ -145,7 +139,8 @@ class GeneralPlan:
     @cached_property
     def gains(self) -> tuple[int, int]:
         """The largest sum of magnitudes of a neuron's weights, forward and recurrent."""
-        return _gain(self._forward), _gain(self._own)
+        forward, own = self._ends
+        return _gain(forward), _gain(own)
 
     def run(self, arriving: Events, source: NDArray[np.generic], largest: int, emitted: Events, record: Record) -> None:
         """Run samples from rest.
@@ -179,20 +174,16 @@ class GeneralPlan:
                 f"{self.who}: a convolution's sum is beyond 2**24, where Lava is not exact: use smaller messages or weights"
             )
 
-    @property
-    def _forward(self) -> Connection | None:
-        return next((connection for connection in self.layer.connections if not connection.recurrent), None)
-
-    @property
-    def _own(self) -> Connection | None:
-        return next((connection for connection in self.layer.connections if connection.recurrent), None)
+    @cached_property
+    def _ends(self) -> tuple[Connection | None, Connection | None]:
+        return ends(self.layer, self.who)
 
     def _reach(self, largest: int) -> int:
         """No sum, nor part of one, has a larger magnitude; of its own messages only Lava's limit is known before."""
-        forward, own = self.gains
-        counts = largest if self._forward is None or self._forward.graded else 1
-        own_counts = _INT32 if self._own is not None and self._own.graded and self.layer.graded else 1
-        return (forward * counts + own * own_counts) if self.layer.connections else largest
+        (forward, own), gains = self._ends, self.gains
+        counts = largest if forward is None or forward.graded else 1
+        own_counts = _INT32 if own is not None and own.graded and self.layer.graded else 1
+        return (gains[0] * counts + gains[1] * own_counts) if self.layer.connections else largest
 
     def _fits(self, reach: int) -> bool:
         """Whether 32 bits may do."""
@@ -201,7 +192,7 @@ class GeneralPlan:
             reach <<= neurons.fraction
         limit = NARROW_SUM if isinstance(neurons, Lif) else NARROW
         parameters = int(np.abs(self.neurons.parameters).max(initial=0))
-        weights = max(int(np.abs(_weights(connection)).max(initial=0)) for connection in (self._forward, self._own))
+        weights = max(int(np.abs(_weights(connection)).max(initial=0)) for connection in self._ends)
         return reach < limit and parameters < NARROW and weights < 1 << 15
 
     @cached_property
@@ -214,7 +205,7 @@ class GeneralPlan:
         return self._wiring(np.dtype(np.int64))
 
     def _wiring(self, kind: "np.dtype[Any]") -> Wiring:
-        forward, own = self._forward, self._own
+        forward, own = self._ends
         late = lateness(forward if own is None else None)
         if late.size and forward is not None:
             forward = replace(forward, delay=0)

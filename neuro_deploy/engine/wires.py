@@ -25,6 +25,8 @@ from neuro_deploy.engine.vectors import (
     scaled_gather_8,
     scaled_gather_16,
 )
+from neuro_deploy.errors import BackendError
+from neuro_deploy.ir.chain import Layer
 from neuro_deploy.ir.synapses import Connection, Integers, Kernel
 
 _TILE_BITS = 8
@@ -96,6 +98,22 @@ class Taps(NamedTuple):
     most: int
     delay: int
     weight: NDArray[Any]
+
+
+def ends(layer: Layer, who: str) -> tuple[Connection | None, Connection | None]:
+    """The connection from the layer before, and the one from the layer itself.
+
+    Raises:
+        BackendError: there are more.
+    """
+    forward = [connection for connection in layer.connections if not connection.recurrent]
+    own = [connection for connection in layer.connections if connection.recurrent]
+    kernels = any(isinstance(connection.weight, Kernel) for connection in layer.connections)
+    if len(forward) > 1 or len(own) > 1 or (kernels and own):
+        raise BackendError(
+            f"{who}: more than one matrix forward and one recurrent, or a convolution beside another: use the integer backend"
+        )
+    return next(iter(forward), None), next(iter(own), None)
 
 
 def lateness(connection: Connection | None) -> NDArray[np.int32]:
