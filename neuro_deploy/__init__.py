@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
+    from torch.nn import Module
 
     from neuro_deploy.ir.graph import Graph
     from neuro_deploy.ir.network import Network
@@ -19,26 +20,42 @@ if TYPE_CHECKING:
     from neuro_deploy.measure.counts import Counts
     from neuro_deploy.measure.energy.model import Energy
     from neuro_deploy.verify.check import Comparison
+    from neuro_deploy.workbench.slayer.compare import SlayerCheck
 
     __version__: str
 
-__all__ = ["__version__", "accuracy", "check", "count", "encode", "energy", "load", "lower", "run", "save"]
+__all__ = ["__version__", "accuracy", "check", "check_slayer", "count", "encode", "energy", "load", "lower", "run", "save"]
 
 
-def load(net: "str | Path") -> "Network":
-    """Read a network.
+def load(
+    net: "str | Path", steps: int | None = None, *, message_bits: int = 0, input_shape: "tuple[int, int, int] | None" = None
+) -> "Network":
+    """Read a network: one of this project's, with its manifest beside it, or any that stock Lava loads.
 
     Args:
         net: path of the NetX file; its manifest, ``.json`` of the same stem, stands beside it.
+        steps: T, of a sample, for a file without a manifest; the other two are for such a file too.
+        message_bits: of the input's messages; 0: each counts once where it is not 0.
+        input_shape: (width, height, channels) of the input, where the file does not say it.
 
     Raises:
-        ModelFileError: a file is missing, damaged or does not belong to the other.
+        ModelFileError: a file is missing, damaged or does not belong to the other, or holds what stock Lava does not run.
+        ConfigError: steps, bits or a shape that nothing can have.
     """
     from pathlib import Path
 
-    from neuro_deploy.netx import load_network
+    from pydantic import ValidationError
 
-    return load_network(Path(net))
+    from neuro_deploy.errors import ConfigError, problems
+    from neuro_deploy.ir.manifest import Loading
+    from neuro_deploy.netx import Use, adopt, load_network
+
+    if steps is None:
+        return load_network(Path(net))
+    try:
+        return adopt(Path(net), Use(steps, message_bits, Loading(input_shape=input_shape or ())))[0]
+    except ValidationError as error:
+        raise ConfigError(f"{net}: {problems(error)}") from error
 
 
 def lower(
@@ -162,6 +179,30 @@ def check(reference: "Trace", trace: "Trace") -> "Comparison":
     from neuro_deploy.verify.check import compare
 
     return compare(reference, trace)
+
+
+def check_slayer(module: "Module", network: "Network", x: "ArrayLike") -> "SlayerCheck":
+    """Find where a SLAYER model is lost on its way to Lava: every block held against its layer of the NetX file.
+
+    Args:
+        module: of blocks of ``lava.lib.dl.slayer.block``; it stays as it is.
+        network: what was exported from it.
+        x: numbers [samples, steps, channels], or [samples, steps, width, height, channels], as the module reads them.
+
+    Returns:
+        ``.equal`` says whether not one message differs, ``.rows`` how many of each block, ``.first`` where they part first,
+        ``.around`` the states there, ``.causes`` the likely reasons; printed, it is one line.
+
+    Raises:
+        InputError: the blocks do not match the layers, or the samples do not fit.
+        MissingPackageError: torch or lava-dl is not installed.
+    """
+    from neuro_deploy import extras
+
+    extras.require("torch", "lava")
+    from neuro_deploy.workbench.slayer.compare import check_slayer as checked
+
+    return checked(module, network, x)
 
 
 def count(network: "Network", trace: "Trace") -> "Counts":

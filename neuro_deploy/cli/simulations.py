@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from neuro_deploy import extras
 from neuro_deploy.backends import BACKENDS, find
 from neuro_deploy.backends.host import HOSTS
 from neuro_deploy.cli.common import (
@@ -113,6 +114,16 @@ def check(
     time_limit: TimeLimit = 120.0,
     message_bits: MessageBits = None,
     input_shape: InputShape = None,
+    slayer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.py:FUNCTION", help="Compare with a SLAYER model instead: the function that makes it. The file is run."
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.pt", parser=user_path, help="State of the SLAYER model, as torch.save wrote it."),
+    ] = None,
 ) -> None:
     """Compare every spike of every backend with the integer reference; exit code 1 if one differs.
 
@@ -124,12 +135,37 @@ def check(
 
     few = fewer(lava_samples, brian_samples)
     source, feed = Source(data, encoded, few=samples or 1, used=samples), Feed(message_bits, shape(input_shape))
+    if slayer is not None or checkpoint is not None:
+        _check_slayer(model, source, feed, slayer, checkpoint)
+        return
     workbench = Workbench(model, source, time_limit, feed)
     simulation = run_all(workbench, samples, few, unquantised=False)
     recalled = recall(workbench.network)
     comparisons = simulation.comparisons if recalled is None else (recalled, *simulation.comparisons)
     console.print(check_table(comparisons, every_population=True))
     _exit_unless_equal(comparisons)
+
+
+def _check_slayer(model: Path, source: Source, feed: Feed, slayer: str | None, checkpoint: Path | None) -> None:
+    """A SLAYER model against its NetX file; exit code 1 if one message differs."""
+    if slayer is None:
+        raise ConfigError("--checkpoint is the state of a SLAYER model: give --slayer FILE.py:FUNCTION too")
+    if source.file is None:
+        raise ConfigError("--slayer needs samples as the model reads them: give --data FILE.npz")
+    extras.require("torch", "lava")
+    from neuro_deploy.datasets.arrays import read_arrays
+    from neuro_deploy.report.slayer import slayer_tables
+    from neuro_deploy.workbench.opening import open_network
+    from neuro_deploy.workbench.slayer.compare import check_slayer
+    from neuro_deploy.workbench.slayer.module import load
+
+    network = open_network(model, source, feed)
+    values, _ = read_arrays(source.file, len(network.manifest.classes))
+    note(f"runs {slayer}")
+    found = check_slayer(load(slayer, checkpoint), network, values[: source.used])
+    console.print(slayer_tables(found))
+    if not found.equal:
+        raise typer.Exit(1)
 
 
 def _run_one(
