@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from neuro_deploy import extras
@@ -15,6 +16,7 @@ from neuro_deploy.backends.lava import LavaBackend
 from neuro_deploy.datasets.download import download
 from neuro_deploy.errors import MissingPackageError
 from neuro_deploy.ir.manifest import FrontEndSpec
+from neuro_deploy.netx import load_network
 from neuro_deploy.verify import simulation
 
 ROOT = Path(__file__).parents[1]
@@ -83,7 +85,7 @@ def test_an_environment_of_its_own_is_no_checkout(monkeypatch: pytest.MonkeyPatc
         ("kaldi_native_fbank", lambda: FrontEnd(SPEC, 16000)),
         ("soundfile", lambda: file_frames(Path("some.wav"), SPEC)),
         ("requests", lambda: download("x:", Path("part"), lambda have, total: None)),
-        ("lava", lambda: LavaBackend().run(*[None] * 2)),  # type: ignore[arg-type]
+        ("lava", lambda: LavaBackend().run(load_network(ROOT / "netx_models" / "digits.net"), np.zeros((1, 1, 1), np.int32))),
     ],
 )
 def test_who_uses_a_missing_package_is_told(monkeypatch: pytest.MonkeyPatch, package: str, use: Callable[[], object]) -> None:

@@ -28,6 +28,8 @@ def words(text: str) -> list[str]:
     return re.findall(r"[A-Za-z_]{3,}", text)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 @needs("torch", "lava", "sklearn")
 @pytest.mark.filterwarnings("ignore")
 def test_the_page_from_its_first_command_to_its_last(tmp_path: Path) -> None:

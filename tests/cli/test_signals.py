@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from needs import needs
 
 from neuro_deploy.cli.signals import Stopped, ended_by_signals
 
@@ -29,7 +30,7 @@ def listens(process: int, number: int) -> bool:
 
 @pytest.mark.skipif(not STATUS.exists(), reason="looks at /proc")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
-@pytest.mark.parametrize("verb", ["simulate", "report"])
+@pytest.mark.parametrize("verb", ["simulate", pytest.param("report", marks=needs("matplotlib", "jinja2"))])
 def test_in_the_first_second(verb: str, name: str, tmp_path: Path) -> None:
     moments, number = random.Random(f"{verb} {name}"), signal.Signals[name]
     temporary, folder = tmp_path / "temporary", tmp_path / "here"
