@@ -145,7 +145,7 @@ BACKENDS: Mapping[str, Entry] = {
     "integer": Entry(_integer, "the reference: the integer semantics in NumPy", any_layer=True, delayed_loops=True),
     "torch": Entry(_torch, "the trained model's own evaluation pass", package="torch"),
     "fast": Entry(_fast, "the integer semantics compiled", any_layer=True, delayed_loops=True),
-    "lava-fused": Entry(_lava_fused, "the network as one process in Lava", package="lava"),
+    "lava-fused": Entry(_lava_fused, "the network as one process in Lava", package="lava", any_layer=True),
     "lava": Entry(_lava, "stock Lava", package="lava", samples=16, any_layer=True),
     "brian2loihi": Entry(
         _brian2loihi,

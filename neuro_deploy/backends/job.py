@@ -90,4 +90,6 @@ class Job:
     def load(cls, folder: Path) -> "Job":
         """Read the description from a folder."""
         fields = json.loads((folder / "job.json").read_text())
+        if fields["loading"] and fields["loading"]["input_shape"]:
+            fields["loading"]["input_shape"] = tuple(fields["loading"]["input_shape"])  # Lava takes no list
         return cls(**fields | {"folder": folder, "net": Path(fields["net"]), "sizes": tuple(fields["sizes"])})

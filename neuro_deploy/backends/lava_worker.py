@@ -210,8 +210,11 @@ class _Fused:
             network,
             record=self._record,
             inputs=np.load(job.input, mmap_mode="r")[row:],
-            readout_period=job.period,
+            # Ours is brought to rest by its gap; others begin each sample anew.
+            readout_period=job.period if job.loading is None else 0,
+            rest_period=0 if job.loading is None else job.period,
             free_running=True,
+            failed=lambda error: _report(job.folder, f"{type(error).__name__}: {error}"),
         )
         network.create_runtime(run_cfg=config)
 
@@ -226,11 +229,11 @@ _RUNNERS: dict[Way, type[_Stock] | type[_Fused]] = {"stock": _Stock, "fused": _F
 
 
 def run(job: Job) -> None:
-    """Run all samples of a job, one after the other; each in a network of its own where a gap does not bring one to rest."""
+    """Run all samples of a job, one after the other; stock Lava has no other rest for a network without a gap than a new one."""
     _watch_processes(job.folder)
     voltages = np.zeros((job.samples, job.sizes[-1]), np.int64)
     start, seconds = 0.0, 0.0
-    together = job.samples if job.loading is None else 1
+    together = job.samples if job.loading is None or job.way == "fused" else 1
     with (job.folder / PROGRESS).open("ab", buffering=0) as progress:
         for begin in range(0, job.samples, together):
             network = hdf5.Network(net_config=str(job.net), input_message_bits=job.message_bits, **job.loading or {})

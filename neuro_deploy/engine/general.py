@@ -99,8 +99,8 @@ class Record(NamedTuple):
         )
 
 
-class _Room(NamedTuple):
-    """Working memory of a layer, int32 or int64 but for the flags.
+class Room(NamedTuple):
+    """States of a layer and sums that are on their way to it, int32 or int64 but for the flags.
 
     Attributes:
         sums: zeros [ring * neurons, padded].
@@ -156,15 +156,55 @@ class GeneralPlan:
             RuleError: numbers leave the bits that Lava has for them.
         """
         reach = self._reach(largest)
-        if reach >= _MOST:
-            raise RuleError(f"{self.who}: a sum of weights can reach {reach:,}: use smaller inputs or weights")
+        self._require_sum(reach)
         wraps = reach >= STATE_LIMIT and self._wide.taps.bundle.size > 0
         direct = np.ascontiguousarray(source, np.int32) if self._wide.direct else np.zeros((0, 0, 0), np.int32)
         ended = _TOO_LARGE
         if self._fits(reach):
-            ended = _run(*self._narrow_tables, self._room(np.int32), arriving, direct, emitted, record, wraps, NARROW)
+            ended = _run(*self._narrow_tables, self._room(np.int32), arriving, direct, emitted, record, wraps, NARROW, 0, 0)
         if ended == _TOO_LARGE:
-            ended = _run(self._wide, self.neurons, self._room(np.int64), arriving, direct, emitted, record, wraps, _INT32)
+            ended = _run(self._wide, self.neurons, self._room(np.int64), arriving, direct, emitted, record, wraps, _INT32, 0, 0)
+        self._require_done(ended)
+
+    def continued(
+        self, room: Room, arriving: Events, source: NDArray[np.int32], emitted: Events, record: Record, step: int
+    ) -> None:
+        """Run one more step, in row 1 of everything that has rows of steps; row 0 is the step before.
+
+        Args:
+            room: of :meth:`rest`; changed.
+            arriving: see :meth:`run`.
+            source: see :meth:`run`.
+            emitted: its row 1 is filled.
+            record: its row 1 is filled.
+            step: from 1.
+
+        Raises:
+            RuleError: see :meth:`run`.
+        """
+        wraps = self._wide.taps.bundle.size > 0
+        self._require_done(_run(self._wide, self.neurons, room, arriving, source, emitted, record, wraps, _INT32, 1, step - 2))
+
+    def rest(self) -> Room:
+        """The states before the first step.
+
+        Raises:
+            RuleError: the weights could add up to more than 64 bits.
+        """
+        self._require_sum(self._reach(_INT32))
+        return self._room(np.int64)
+
+    def clear_voltage(self, room: Room) -> None:
+        """Set the voltage of LIF neurons to 0; changes ``room``."""
+        if isinstance(self.layer.neurons, Lif):
+            room.states.reshape(-1, STATES, TILE)[:, 1] = 0
+            room.resting[:] = 0
+
+    def _require_sum(self, reach: int) -> None:
+        if reach >= _MOST:
+            raise RuleError(f"{self.who}: a sum of weights can reach {reach:,}: use smaller inputs or weights")
+
+    def _require_done(self, ended: int) -> None:
         if ended == _TOO_LARGE:
             raise RuleError(
                 f"{self.who}: a sum or a state leaves the 32 bits that Lava has for it: use smaller inputs or weights"
@@ -220,10 +260,10 @@ class GeneralPlan:
             late,
         )
 
-    def _room(self, kind: type[np.signedinteger[Any]]) -> _Room:
+    def _room(self, kind: type[np.signedinteger[Any]]) -> Room:
         tiles = -(-self.layer.size // TILE)
         ring = 1 + max((connection.longest for connection in self.layer.connections), default=0)
-        return _Room(
+        return Room(
             np.zeros(ring * tiles * TILE, kind),
             np.zeros(ring * tiles, np.uint8),
             np.zeros(tiles * STATES * TILE, kind),
@@ -324,15 +364,20 @@ def _collect_graded(
 def _run(
     wiring: Wiring,
     neurons: Neurons,
-    room: _Room,
+    room: Room,
     arriving: Events,
     source: NDArray[np.int32],
     emitted: Events,
     record: Record,
     wraps: bool,
     limit: int,
+    begin: int,
+    elapsed: int,
 ) -> int:
-    """Run a layer from rest, one sample after the other; returns how that ended, see ``_DONE``."""
+    """Run a layer, one sample after the other; returns how that ended, see ``_DONE``.
+
+    From rest, if ``begin`` is 0. Else ``begin`` rows are there, and the states after them; ``elapsed`` steps came before the first.
+    """
     # Taken out of their tuples once: each time costs two counts of references.
     forward, taps, own, graded, own_graded, direct, ring, late = wiring
     sums, touched, states, resting = room
@@ -346,28 +391,30 @@ def _run(
     own_factor = emitted_factor if own_graded else emitted_factor[:0]
     factor = arriving_factor if graded else arriving_factor[:0]
     flags, sent, gathered = np.zeros(TILE, np.uint8), np.zeros(TILE, np.int32), np.zeros(TILE, sums.dtype)
-    count = 0
     emitted_first[0] = 0
+    count = emitted_first[begin]
     for sample in range(samples):
-        sums[:], touched[:], states[:], resting[:] = 0, 0, 0, 0
-        for step in range(steps):
-            row, slot = sample * steps + step, step % ring
+        if begin == 0:
+            sums[:], touched[:], states[:], resting[:] = 0, 0, 0, 0
+        for step in range(begin, steps):
+            row, time = sample * steps + step, elapsed + step
+            slot = time % ring
             if late.size > 0:
                 sums[slot * tiles * TILE : (slot + 1) * tiles * TILE] = 0
                 touched[slot * tiles : (slot + 1) * tiles] = 0
             if step > 0 and not direct:
                 events = slice(arriving_first[row - 1], arriving_first[row])
                 if taps.bundle.size > 0:
-                    add_taps(sums, touched, ring, step, taps, arriving_source[events], factor[events])
+                    add_taps(sums, touched, ring, time, taps, arriving_source[events], factor[events])
                 else:
-                    add_runs(sums, touched, ring, step, forward, arriving_source[events], factor[events])
+                    add_runs(sums, touched, ring, time, forward, arriving_source[events], factor[events])
                 if own.first.size > 1:
                     events = slice(emitted_first[row - 1], emitted_first[row])
-                    add_runs(sums, touched, ring, step, own, emitted_source[events], own_factor[events])
-            if neurons.reset_interval > 0 and (step + 1) % neurons.reset_interval == neurons.reset_phase:
+                    add_runs(sums, touched, ring, time, own, emitted_source[events], own_factor[events])
+            if neurons.reset_interval > 0 and (time + 1) % neurons.reset_interval == neurons.reset_phase:
                 states[:], resting[:] = 0, 0
             for tile in range(tiles):
-                begin, end = tile * TILE, min((tile + 1) * TILE, size)
+                low, high = tile * TILE, min((tile + 1) * TILE, size)
                 total = sums[(slot * tiles + tile) * TILE : (slot * tiles + tile + 1) * TILE]
                 arrives = touched[slot * tiles + tile] != 0
                 if late.size > 0:
@@ -377,18 +424,18 @@ def _run(
                 else:
                     touched[slot * tiles + tile] = 0
                 if direct:
-                    arrives = step == 0 or _differs(source[sample, step, begin:end], source[sample, step - 1, begin:end])
+                    arrives = step == 0 or _differs(source[sample, step, low:high], source[sample, step - 1, low:high])
                 if not arrives and resting[tile]:
                     if sends_values:
-                        _clear(messages[sample, step, begin:end])
+                        _clear(messages[sample, step, low:high])
                     else:
-                        _clear(spikes[sample, step, begin:end])
+                        _clear(spikes[sample, step, low:high])
                     continue
                 if direct:
-                    for i in range(end - begin):
-                        total[i] = source[sample, step, begin + i]
+                    for i in range(high - low):
+                        total[i] = source[sample, step, low + i]
                 if late.size > 0:
-                    _read_late(total, sums, late[begin:end], step, tiles * TILE, begin)
+                    _read_late(total, sums, late[low:high], time, tiles * TILE, low)
                 if wraps and not wrap_sums(total):
                     return _NOT_EXACT
                 resting[tile], large = _update(
@@ -403,13 +450,13 @@ def _run(
                 if large >= limit:
                     return _TOO_LARGE
                 if sends_values:
-                    sent[end - begin :] = 0
-                    _copy(messages[sample, step, begin:end], sent)
-                    count = _collect_graded(sent, flags, begin, emitted_source, emitted_factor, count)
+                    sent[high - low :] = 0
+                    _copy(messages[sample, step, low:high], sent)
+                    count = _collect_graded(sent, flags, low, emitted_source, emitted_factor, count)
                 else:
-                    flags[end - begin :] = 0  # padding fires where the threshold is negative
-                    _copy(spikes[sample, step, begin:end], flags)
-                    count = collect(flags, begin, emitted_source, count)
+                    flags[high - low :] = 0  # padding fires where the threshold is negative
+                    _copy(spikes[sample, step, low:high], flags)
+                    count = collect(flags, low, emitted_source, count)
             emitted_first[row + 1] = count
             if step == when:
                 for i in range(size):

@@ -90,7 +90,11 @@ class Stepper:
         u: int32 [all neurons], synaptic current after the last step.
         v: int32 [all neurons], voltage after the last step (and its resets).
         spikes: uint8 [all neurons], of the last step.
+        at_once: whether input acts in the step that follows :meth:`receive` at once, or one later. Always the latter here: all
+            neurons are behind synapses.
     """
+
+    at_once = False
 
     def __init__(self, layers: Sequence[Neurons], *, graded: bool) -> None:
         bounds = np.concatenate(([0], np.cumsum([layer.size for layer in layers]))).tolist()
@@ -133,6 +137,15 @@ class Stepper:
     def channels(self) -> int:
         """Number of input channels."""
         return int(self._values.size)
+
+    @property
+    def readout(self) -> NDArray[np.int32]:
+        """The last layer's voltage, int32 [neurons]."""
+        return self.v[self.layers[-1]]
+
+    def clear_readout(self) -> None:
+        """Set it to 0."""
+        self.v[self.layers[-1]] = 0
 
     def compile(self) -> None:
         """Compile the step, or load it compiled, without taking it."""

@@ -1,6 +1,7 @@
 """The process model that runs a whole network, and the run configuration that chooses it."""
 
 import mmap
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,11 +16,13 @@ from lava.magma.core.resources import CPU
 from lava.magma.core.run_configs import Loihi2SimCfg
 from lava.magma.core.sync.protocols.async_protocol import AsyncProtocol
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
+from lava.proc.sdn.process import Delta, Sigma, SigmaDelta
 from numpy.typing import NDArray
 
+from neuro_deploy.engine.any_stepper import AnyStepper
 from neuro_deploy.engine.stepper import Stepper
 from neuro_deploy.errors import InputError, ModelFileError
-from neuro_deploy.fused.reading import read_layers
+from neuro_deploy.fused.reading import read
 
 _TAG = "fixed_pt"
 
@@ -37,17 +40,17 @@ class Record:
     Row ``t`` is step ``t`` (0-based) since the network was built. Steps beyond the last row are not written down.
 
     Attributes:
-        spikes: uint8 [steps, all neurons], layer after layer.
-        voltages: int32 [steps, neurons of the last layer] after each step and its resets.
+        spikes: uint8 [steps, all neurons], layer after layer; int32 if a layer sends graded messages.
+        voltages: int32 [steps, neurons of the last layer] after each step and its resets; of graded neurons what they sent.
         bounds: where each layer begins among the neurons, and where the last one ends.
     """
 
-    spikes: NDArray[np.uint8]
+    spikes: NDArray[np.uint8] | NDArray[np.int32]
     voltages: NDArray[np.int32]
     bounds: tuple[int, ...]
 
     @classmethod
-    def of(cls, network: hdf5.Network, steps: int, spikes: NDArray[np.uint8] | None = None) -> "Record":
+    def of(cls, network: hdf5.Network, steps: int, spikes: NDArray[np.uint8] | NDArray[np.int32] | None = None) -> "Record":
         """Make room in anonymous shared memory, which goes when nothing refers to it.
 
         Args:
@@ -58,11 +61,12 @@ class Record:
         sizes = [layer.out.size for layer in network.layers]
         bounds = (0, *np.cumsum(sizes).tolist())
         if spikes is None:
-            spikes = _shared((steps, bounds[-1]), np.uint8)
+            graded = any(isinstance(layer.neuron, Delta | SigmaDelta | Sigma) for layer in network.layers)
+            spikes = _shared((steps, bounds[-1]), np.int32 if graded else np.uint8)
         return cls(spikes, _shared((steps, sizes[-1]), np.int32), bounds)
 
-    def layer(self, index: int) -> NDArray[np.uint8]:
-        """Spikes of one layer, uint8 [steps, neurons]; a view."""
+    def layer(self, index: int) -> NDArray[np.uint8] | NDArray[np.int32]:
+        """Spikes or messages of one layer, [steps, neurons]; a view."""
         index %= len(self.bounds) - 1
         return self.spikes[:, self.bounds[index] : self.bounds[index + 1]]
 
@@ -71,8 +75,11 @@ class FusedRunCfg(Loihi2SimCfg):
     """Runs a NetX network as one process; every other process as :class:`Loihi2SimCfg` does.
 
     Make it after everything is connected and the network's parameters are set. From then on the network can only run fused:
-    its inner processes are cut off from its ports, and their ``u`` and ``v`` belong to the fused process; ``get`` and ``set``
-    work as before.
+    its inner processes are cut off from its ports. If all layers are dense or dense_rec, without delays and with the same
+    parameters for all LIF neurons of a layer, their ``u`` and ``v`` belong to the fused process; ``get`` and ``set`` work as
+    before. Of other networks they cannot be read; ``record`` has the read-out's voltage.
+
+    Input of a network whose first layer is an ``input`` layer goes to ``inp``, too, and acts at its own step.
 
     Args:
         network: not compiled yet.
@@ -81,9 +88,11 @@ class FusedRunCfg(Loihi2SimCfg):
             than a process that sends it. ``inp`` must not be connected then. After the last row the input is silent.
         readout_period: the last layer's voltage is set to 0 after each so many steps, as ``v.set`` between two runs would;
             0: never.
+        rest_period: the whole network is at rest again after each so many steps, as one that was loaded anew; 0: never.
         free_running: give the network an asynchronous protocol. It then does not wait for a command before each step, which takes
             longer than the step; ports deliver the same values in the same order. Variables cannot be set, and a model that
             fails keeps the run waiting: Lava has neither for asynchronous models.
+        failed: called with what a model raised, in its process.
         exception_proc_model_map: as in Lava, for other processes.
 
     Raises:
@@ -98,18 +107,21 @@ class FusedRunCfg(Loihi2SimCfg):
         record: Record | None = None,
         inputs: NDArray[np.integer[Any]] | None = None,
         readout_period: int = 0,
+        rest_period: int = 0,
         free_running: bool = False,
+        failed: Callable[[Exception], None] = lambda error: None,
         exception_proc_model_map: dict[Any, Any] | None = None,
     ) -> None:
         if network.is_compiled or not (network.inp.out_connections and network.out.in_connections):
             raise ModelFileError(f"{network.filename}: the network was compiled or fused before: load it again")
-        layers = read_layers(network)
-        stepper = Stepper(layers, graded=int(network.layers[0].synapse.num_message_bits.init) > 0)
+        stepper = read(network)
         _check(network, stepper, record, inputs)
         stepper.compile()  # here, once, and not in the process that Lava forks for it
         _cut_off(network)
-        network.proc_params[_PARAMETER] = _Plan(stepper, record, inputs, readout_period)
-        model = _model(_AsyncFused if free_running else _LoihiFused, _take_states(network))
+        plan = _Plan(stepper, network.out.shape, record, inputs, readout_period, rest_period, failed)
+        network.proc_params[_PARAMETER] = plan
+        variables = _take_states(network) if isinstance(stepper, Stepper) else []
+        model = _model(_AsyncFused if free_running else _LoihiFused, variables)
         # Named by instance, the model is not searched for: Lava would execute every module beside the network's to find one.
         models = {**(exception_proc_model_map or {}), network: model}
         super().__init__(select_tag=_TAG, exception_proc_model_map=models)
@@ -119,10 +131,13 @@ class FusedRunCfg(Loihi2SimCfg):
 class _Plan:
     """What the process model is told."""
 
-    stepper: Stepper
+    stepper: Stepper | AnyStepper
+    shape: tuple[int, ...]
     record: Record | None
     inputs: NDArray[np.integer[Any]] | None
     readout_period: int
+    rest_period: int
+    failed: Callable[[Exception], None]
 
 
 class _Fused:
@@ -137,34 +152,47 @@ class _Fused:
         """Let the variables that Lava reads and writes be the stepper's own; they exist only after ``__init__``."""
         self._plan: _Plan = self.proc_params[_PARAMETER]
         stepper = self._plan.stepper
-        for index, place in enumerate(stepper.layers):
-            for name in "uv":
-                state = getattr(stepper, name)[place]
-                state[:] = getattr(self, _variable(name, index))
-                setattr(self, _variable(name, index), state)
+        if isinstance(stepper, Stepper):
+            for index, place in enumerate(stepper.layers):
+                for name in "uv":
+                    state = getattr(stepper, name)[place]
+                    state[:] = getattr(self, _variable(name, index))
+                    setattr(self, _variable(name, index), state)
         self._silence = np.zeros(stepper.channels, np.int32)
 
     def _step(self, time_step: int) -> None:
         if time_step == 1:
             self._begin()
+        try:
+            self._compute(time_step)
+        except Exception as error:
+            self._plan.failed(error)
+            raise
+
+    def _compute(self, time_step: int) -> None:
         plan, stepper = self._plan, self._plan.stepper
-        stepper.advance(time_step)
-        last = stepper.layers[-1]
+        since_rest = (time_step - 1) % plan.rest_period + 1 if plan.rest_period else time_step
+        if plan.rest_period and since_rest == 1:
+            stepper.rest()
+        if stepper.at_once:
+            stepper.receive(self._input(time_step))
+        stepper.advance(since_rest)
         if plan.record is not None and time_step <= len(plan.record.spikes):
             plan.record.spikes[time_step - 1] = stepper.spikes
-            plan.record.voltages[time_step - 1] = stepper.v[last]
+            plan.record.voltages[time_step - 1] = stepper.readout
         if plan.readout_period and time_step % plan.readout_period == 0:
-            stepper.v[last] = 0
+            stepper.clear_readout()
         # Lava's Dense too sends before it receives, so that networks in a loop do not wait for each other.
         if self.out.csp_ports:
-            self.out.send(stepper.spikes[last].astype(np.int32))
-        stepper.receive(self._input(time_step))
+            self.out.send(stepper.spikes[stepper.layers[-1]].astype(np.int32).reshape(plan.shape))
+        if not stepper.at_once:
+            stepper.receive(self._input(time_step))
 
     def _input(self, time_step: int) -> NDArray[Any]:
         rows = self._plan.inputs
         if rows is None:
             values: NDArray[Any] = self.inp.recv()
-            return values
+            return values.reshape(-1)
         return rows[time_step - 1] if time_step <= len(rows) else self._silence
 
 
@@ -229,9 +257,13 @@ def _variable(name: str, layer: int) -> str:
     return f"{name}_{layer}"
 
 
-def _check(network: hdf5.Network, stepper: Stepper, record: Record | None, inputs: NDArray[np.integer[Any]] | None) -> None:
+def _check(
+    network: hdf5.Network, stepper: Stepper | AnyStepper, record: Record | None, inputs: NDArray[np.integer[Any]] | None
+) -> None:
     if record is not None and record.spikes.shape[1] != stepper.spikes.size:
         raise InputError(f"the record is made for {record.spikes.shape[1]} neurons, the network has {stepper.spikes.size}")
+    if record is not None and record.spikes.dtype != stepper.spikes.dtype:
+        raise InputError(f"the record is made for {record.spikes.dtype}, the network sends {stepper.spikes.dtype}")
     if inputs is None:
         return
     if network.inp.in_connections:

@@ -3,6 +3,7 @@
 A layer's neurons are numbered as Lava lays out their shape: ``(width, height, channels)`` in C order.
 """
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -103,6 +104,17 @@ class Connection:
             return ((self.delay, self.weight),)
         assert not isinstance(self.weight, Kernel)
         return tuple((int(delay), np.where(self.delay == delay, self.weight, 0)) for delay in np.unique(self.delay))
+
+
+def flattened(shape: Shape) -> Integers:
+    """Where the neurons (x, y, channel), in C order, are among the columns of a matrix behind a flatten layer.
+
+    Its columns count the channel first, then y, then x; int64 [neurons].
+    """
+    if len(shape) == 1:
+        return np.arange(shape[0])
+    columns = np.arange(math.prod(shape)).reshape(shape[::-1])
+    return columns.transpose().reshape(-1)
 
 
 def accumulate(weight: Integers, messages: NDArray[np.generic]) -> Integers:

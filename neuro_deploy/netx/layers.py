@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from neuro_deploy.ir.chain import Chain, Layer
 from neuro_deploy.ir.manifest import NEURONS_MAX, Loading
 from neuro_deploy.ir.neurons import Lif, Neurons, Sigma, SigmaDelta
-from neuro_deploy.ir.synapses import SYNAPSES_MAX, Connection, Kernel, Shape, number
+from neuro_deploy.ir.synapses import SYNAPSES_MAX, Connection, Kernel, Shape, flattened, number
 from neuro_deploy.loihi import limits
 from neuro_deploy.loihi.weights import stored_weights
 from neuro_deploy.netx.inspection import VALUES
@@ -198,7 +198,7 @@ def _read_dense(state: _State, where: h5py.Group, kind: str) -> Layer:
     acting, acting_rec = _acting(state, where, weight, back)
     delay = _delays(state, where, "delay", weight.shape)
     if state.flatten and state.layers:
-        order = _flattened(state.shape)
+        order = flattened(state.shape)
         acting = np.ascontiguousarray(acting[:, order])
         delay = delay if isinstance(delay, int) else np.ascontiguousarray(delay[:, order])
     state.flatten = False
@@ -232,14 +232,6 @@ def _acting(state: _State, where: h5py.Group, weight: Integers, back: Integers |
                 f"{written[at]} at {list(at)} acts as {kept[at]}",
             )
     return acting, acting_rec
-
-
-def _flattened(shape: Shape) -> Integers:
-    """Where the neurons (x, y, channel), in C order, are among the columns of a matrix, which count channel, y, x."""
-    if len(shape) == 1:
-        return np.arange(shape[0])
-    columns = np.arange(math.prod(shape)).reshape(shape[::-1])
-    return columns.transpose().reshape(-1)
 
 
 def _delays(state: _State, where: h5py.Group, name: str, shape: tuple[int, ...]) -> int | Integers:

@@ -30,7 +30,7 @@ with warnings.catch_warnings():
 
     from neuro_deploy.backends.lava_worker import PySource, Source, sink_for
     from neuro_deploy.fused import FusedRunCfg, Record
-    from neuro_deploy.fused.reading import read_layers
+    from neuro_deploy.fused.reading import checked_blocks, read_plain
 
 CHANNELS = 6
 STEPS = 40
@@ -315,7 +315,7 @@ def test_inputs_and_record_must_fit(tmp_path: Path) -> None:
 def test_the_weights_are_those_that_lavas_synapses_keep(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
     layer = netx_files.layer(np.random.default_rng(seed), 5, 7)
     network = opened(tmp_path_factory.mktemp("weights"), layer)
-    found = read_layers(network)[0]
+    found = read_plain(checked_blocks(network)[0])
     assert (found.recurrent is None) == (layer.weight_rec is None)
     for ours, theirs in (
         (found.inputs, network.layers[0].synapse),
