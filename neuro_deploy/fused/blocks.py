@@ -138,8 +138,9 @@ class Block:
     def numbers(self, name: str, value: Any, low: int, high: int, *, of_each: bool = True) -> Any:
         """An integer of a range, or, if ``of_each`` allows it, int64 [neurons]."""
         values: NDArray[Any] = np.asarray(value).reshape(-1)
-        if values.size != 1 and not (of_each and values.size == self.size):
-            self.fail(f"{name} has {values.size} values, expected one{f', or {self.size}' if of_each else ''}")
+        several = self.size if of_each else 1
+        if values.size not in (1, several):
+            self.fail(f"{name} has {values.size} values, expected one{f', or {several}' if several > 1 else ''}")
         if values.dtype.kind not in "biu":
             self.fail(f"{name} is a {values.dtype}, integers are supported")
         outside = values[(values < low) | (values > high)]

@@ -153,6 +153,22 @@ def test_the_backend_runs_samples_from_rest(index: int, tmp_path: Path) -> None:
         assert comparison.equal, (backend, str(comparison))
 
 
+def test_sparse_synapses_are_those_of_dense_ones(tmp_path: Path) -> None:
+    for seed in range(30, 42):
+        path, made, rows = some_network(tmp_path, seed)
+        try:
+            expected = expected_of(adopted(path, made), rows)
+        except RuleError:
+            continue
+        try:
+            network = hdf5.Network(
+                net_config=str(path), input_message_bits=made.bits, **made.loading | {"sparse_fc_layer": True}
+            )
+        except Exception:  # the loader cannot make all of them
+            continue
+        assert int(np.count_nonzero(sent_by(read(network), rows) != expected)) == 0, seed
+
+
 def test_numbers_beyond_lavas_are_said_at_once(tmp_path: Path) -> None:
     layers = [netx_files.FileLayer(np.full((1, 2), 100), neuron={"type": b"SDNN", "vThMant": 1})]
     network = adopt(netx_files.write(tmp_path / "large.net", layers), Use(STEPS, 24))[0]

@@ -241,33 +241,12 @@ def opened(tmp_path: Path, *layers: FileLayer, **options: Any) -> Any:
     return loaded(netx_files.write(tmp_path / f"bad{len(list(tmp_path.iterdir()))}.net", layers), **options)
 
 
-def with_delay() -> FileLayer:
-    layer = one_layer()
-    layer.weight, layer.extra["delay"] = np.array([[3]]), np.array([[2]])
-    return layer
-
-
-def convolution() -> FileLayer:
-    layer = one_layer()
-    layer.weight, layer.kind = np.ones((2, 1, 1, 1), np.int64), "conv"
-    layer.extra |= {"stride": np.int64(1), "padding": np.int64(0), "dilation": np.int64(1), "groups": np.int64(1)}
-    layer.shape = (2, 3, 3)
-    return layer
-
-
-SDNN = {"type": b"SDNN", "vThMant": 5}
-
-
 @pytest.mark.parametrize(
     ("layers", "options", "message"),
     [
-        ([one_layer(), with_delay()], {}, "layer 1: a DelayDense synapse is not supported .*a delay"),
-        ([convolution()], {"input_shape": (3, 3, 1)}, "layer 0: a Conv block is not supported: fused are dense and dense_rec"),
-        ([one_layer()], {"sparse_fc_layer": True}, "layer 0: a Sparse synapse is not supported .sparse_fc_layer"),
-        ([FileLayer(np.array([[1, 2]]), neuron=SDNN)], {}, "layer 0: a SigmaDelta neuron is not supported"),
         ([one_layer(iDecay=4097)], {}, "layer 0: iDecay is 4097, 0 to 4096 are supported"),
         ([one_layer(vDecay=0.5)], {}, "layer 0: vDecay is a float64, integers"),
-        ([one_layer(vThMant=np.array([1, 2]))], {}, "layer 0: vThMant has 2 values"),
+        ([one_layer(vThMant=np.array([1, 2]))], {}, "layer 0: vThMant has 2 values, expected one$"),
     ],
 )
 def test_what_is_not_supported_is_refused_by_layer(
@@ -277,6 +256,26 @@ def test_what_is_not_supported_is_refused_by_layer(
         FusedRunCfg(opened(tmp_path, *layers, **options))
     assert "\n" not in str(caught.value)
     assert "bad0.net" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [("cum_error", True, "cum_error of sigma-delta neurons"), ("vth", -64, "vThMant is -1, 0 to")],
+)
+def test_sigma_delta_neurons_that_are_not_modelled_are_refused(name: str, value: int, message: str, tmp_path: Path) -> None:
+    network = opened(tmp_path, FileLayer(np.array([[1, 2]]), neuron={"type": b"SDNN", "vThMant": 5}))
+    getattr(network.layers[0].neuron, name).init = value
+    with pytest.raises(ModelFileError, match=f"bad0.net: layer 0: {message}"):
+        FusedRunCfg(network)
+
+
+def test_a_neuron_of_another_kind_is_refused(tmp_path: Path) -> None:
+    network = opened(tmp_path, one_layer())
+    network.layers[0].neuron = RingBuffer(shape=(1,), buffer=3)
+    with pytest.raises(
+        ModelFileError, match="layer 0: a RingBuffer neuron is not supported, fused are Delta, LIF, LIFReset, Sigma"
+    ):
+        FusedRunCfg(network)
 
 
 def test_a_connection_to_the_inside_is_refused(tmp_path: Path) -> None:
