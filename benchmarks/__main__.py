@@ -28,6 +28,7 @@ SECTIONS = {
     "lava": "benchmarks.lava_steps",
     "backends": "benchmarks.backends",
     "stream": "benchmarks.stream",
+    "foreign": "benchmarks.foreign",
     "emulators": "benchmarks.emulators",
     "scaling": "benchmarks.scaling",
     "roofline": "benchmarks.roofline",
