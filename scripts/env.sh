@@ -137,7 +137,8 @@ sync() {
     : >"$unfinished"
     quiet=
     if [ ! -t 2 ]; then quiet=--quiet; fi  # progress is for people; a log needs no list of packages
-    "$uv" pip install $quiet --python "$venv/bin/python" --require-hashes --only-binary :all: -r "$lock"
+    # compiled here, in 20 s: where PYTHONDONTWRITEBYTECODE is set, as in most containers, each program would compile all it imports
+    "$uv" pip install $quiet --python "$venv/bin/python" --compile-bytecode --require-hashes --only-binary :all: -r "$lock"
     "$uv" pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation --editable .
     rm -f "$unfinished"
     echo "$state" >"$stamp"
