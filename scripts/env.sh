@@ -137,9 +137,11 @@ sync() {
     : >"$unfinished"
     quiet=
     if [ ! -t 2 ]; then quiet=--quiet; fi  # progress is for people; a log needs no list of packages
-    # compiled here, in 20 s: where PYTHONDONTWRITEBYTECODE is set, as in most containers, each program would compile all it imports
-    "$uv" pip install $quiet --python "$venv/bin/python" --compile-bytecode --require-hashes --only-binary :all: -r "$lock"
+    "$uv" pip install $quiet --python "$venv/bin/python" --require-hashes --only-binary :all: -r "$lock"
     "$uv" pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation --editable .
+    # in 20 s: where PYTHONDONTWRITEBYTECODE is set, as in many containers, each program would compile all that it imports.
+    # Not by uv, which leaves out what is installed already; files that do not compile are examples for other Pythons.
+    "$venv/bin/python" -m compileall -qq -j 0 "$venv"/lib/python3*/site-packages || true
     rm -f "$unfinished"
     echo "$state" >"$stamp"
     say "ready: $("$venv/bin/python" --version) in $venv"
