@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from neuro_deploy.ir.chain import Chain
 from neuro_deploy.ir.inputs import inject
+from neuro_deploy.ir.manifest import Manifest
 from neuro_deploy.ir.network import Network
 from neuro_deploy.ir.semantics import sent_type
 from neuro_deploy.ir.trace import Trace
@@ -60,13 +61,24 @@ def recorded(
     """
     manifest = network.manifest
     populations = align(network.chain, layers, manifest.steps)
-    place = slice(manifest.readout.start, manifest.readout.stop)
-    if manifest.readout.kind == "voltage":
-        readout = voltages[:, place]
-    else:
-        sent = layers[-1][:, manifest.latency : manifest.latency + manifest.steps, place].astype(np.int64)
-        readout = sent.sum(axis=1) if manifest.readout.kind == "sum" else sent[:, -1]
+    sends = manifest.readout.kind != "voltage"
+    readout = answers_sent(manifest, layers[-1])[:, -1] if sends else voltages[:, manifest.readout.place]
     return Trace(backend, injected, populations, layers, readout, network.chain.segments, seconds, startup)
+
+
+def answers_sent(manifest: Manifest, sent: NDArray[Any]) -> NDArray[np.int64]:
+    """The answer after each step of a sample, of a network whose answer is what its last layer sends and not a voltage.
+
+    Args:
+        manifest: where the answer is, and whether it is the sum or what was sent last.
+        sent: [samples, steps, neurons] of the last layer.
+
+    Returns:
+        int64 [samples, T, classes].
+    """
+    own = slice(manifest.latency, manifest.latency + manifest.steps)
+    answers = sent[:, own, manifest.readout.place].astype(np.int64)
+    return answers.cumsum(axis=1) if manifest.readout.kind == "sum" else answers
 
 
 def align(chain: Chain, layers: Sequence[NDArray[Any]], steps: int) -> dict[str, NDArray[Any]]:
@@ -83,7 +95,7 @@ def align(chain: Chain, layers: Sequence[NDArray[Any]], steps: int) -> dict[str,
         [samples, T, neurons] by the population's name, in the order of the layers.
     """
     return {
-        segment.name: sent[:, depth : depth + steps, segment.start : segment.stop]
+        segment.name: sent[:, depth : depth + steps, segment.place]
         for layer, sent, depth in zip(chain.layers, layers, chain.depths, strict=True)
         for segment in layer.segments
         if segment.role == "compute"

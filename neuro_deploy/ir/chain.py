@@ -81,6 +81,11 @@ class Segment:
         """Number of neurons."""
         return self.stop - self.start
 
+    @property
+    def place(self) -> slice:
+        """Its neurons among those of the layer."""
+        return slice(self.start, self.stop)
+
 
 @dataclass(frozen=True)
 class Layer:

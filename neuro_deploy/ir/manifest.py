@@ -218,6 +218,11 @@ class ReadoutSpec(_Strict):
     logit: int | None = Field(default=None, ge=1, le=1 << 53)
     kind: Answer = "voltage"
 
+    @property
+    def place(self) -> slice:
+        """Its neurons among those of the layer."""
+        return slice(self.start, self.stop)
+
 
 class Loading(_Strict):
     """Options with which ``lava.lib.dl.netx.hdf5.Network`` loads a file that this project did not make.

@@ -139,5 +139,5 @@ def _bias_lines(chain: Chain, index: int) -> NDArray[np.bool_]:
     lines = np.zeros(chain.layers[index - 1].size, np.bool_)
     for segment in chain.layers[index - 1].segments:
         if segment.role == "bias":
-            lines[segment.start : segment.stop] = True
+            lines[segment.place] = True
     return lines

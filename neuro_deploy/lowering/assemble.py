@@ -22,7 +22,7 @@ def assemble(plan: Plan) -> Plan:
     layers = []
     for index, segments in enumerate(plan.segments):
         layers.append(_layer(plan, index, columns, width))
-        columns = {(segment.source, segment.lag): slice(segment.start, segment.stop) for segment in segments}
+        columns = {(segment.source, segment.lag): segment.place for segment in segments}
         width = segments[-1].stop
     return replace(plan, layers=tuple(layers))
 
@@ -40,7 +40,7 @@ def _layer(plan: Plan, index: int, columns: Columns, width: int) -> Layer:
     recurrent = np.zeros((size, size), np.int64)
     starts = {(segment.source, segment.lag): segment.start for segment in segments}
     for segment in segments:
-        rows = slice(segment.start, segment.stop)
+        rows = segment.place
         if segment.of_model:
             _fill_computing(plan, segment, weight[rows], columns)
         elif segment.role == "tap":

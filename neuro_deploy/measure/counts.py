@@ -230,7 +230,7 @@ def _chip(injected: NDArray[np.int32], layers: tuple[NDArray[Any], ...], chain: 
         neurons.append((active, own, arriving))
         reach = reach_of(chain, placement, index)
         for segment in layer.segments:
-            part = slice(segment.start, segment.stop)
+            part = segment.place
             sent = _sent(reach, own, part)
             segments.append(
                 SegmentCounts(

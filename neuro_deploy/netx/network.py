@@ -42,7 +42,9 @@ def require_checkpoint(network: Network) -> Path:
     if path is None or hashes is None or hashes.checkpoint is None:
         raise ModelFileError(f"{network.name}: it was made without a checkpoint, which the torch backend needs: choose another")
     if not path.is_file():
-        raise ModelFileError(f"{path}: no such file, the torch backend needs the checkpoint beside the .net: export again")
+        raise ModelFileError(
+            f"{path}: no such file, the torch backend needs the checkpoint beside the .net: copy it there, or export again"
+        )
     found = sha256(path)
     if found != hashes.checkpoint:
         raise ModelFileError(f"{path}: SHA-256 {found[:12]}... is not the manifest's {hashes.checkpoint[:12]}...: export again")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuro_deploy.backends.common import answers_sent
 from neuro_deploy.errors import InputError
 from neuro_deploy.ir.chain import Chain
 from neuro_deploy.ir.network import Network
@@ -41,31 +42,31 @@ def readouts(network: Network, trace: Trace) -> NDArray[np.int64]:
     Returns:
         int64 [samples, T, classes]; the last one of each sample is the trace's own read-out.
     """
-    chain, steps, place = network.chain, network.manifest.steps, network.manifest.readout
+    chain, steps = network.chain, network.manifest.steps
     if network.manifest.loading is not None:
-        return _sent(network, trace)[:, chain.latency : chain.latency + steps, place.start : place.stop]
+        return _of_layers(network, trace)
     source = _last_source(chain, trace, steps)
     end = np.zeros_like(source[:, :1])  # what a layer is fed acts a step later
     voltages = run_layer(chain.layers[-1], np.concatenate((source, end), axis=1), keep_voltages=True).voltages
     assert voltages is not None
-    return voltages[:, 1:, chain.readout.start : chain.readout.stop]
+    return voltages[:, 1:, chain.readout.place]
 
 
-def _sent(network: Network, trace: Trace) -> NDArray[np.int64]:
-    """The answer of a network that was adopted after each step of the chip, int64 [samples, steps, neurons of the last layer]."""
+def _of_layers(network: Network, trace: Trace) -> NDArray[np.int64]:
+    """The answers of a network that was adopted, int64 [samples, T, classes]."""
     if trace.layers is None:
         raise InputError(
             f"{trace.backend} runs the model: the answers of a network that was adopted need integer, fast or lava"
         )
-    sent = trace.layers[-1].astype(np.int64)
-    if network.manifest.readout.kind != "voltage":
-        latency = network.chain.latency
-        sent[:, :latency] = 0  # before the first step of the sample has passed
-        return sent.cumsum(axis=1) if network.manifest.readout.kind == "sum" else sent
+    manifest = network.manifest
+    if manifest.readout.kind != "voltage":
+        return answers_sent(manifest, trace.layers[-1])
     source = trace.layers[-2] if len(trace.layers) > 1 else trace.input
     voltages = run_layer(network.chain.layers[-1], source, keep_voltages=True).voltages
     assert voltages is not None
-    return np.concatenate((np.zeros_like(voltages[:, :1]), voltages), axis=1)  # that after t + D steps, at place t + D
+    before = np.zeros_like(voltages[:, :1])  # so that the voltage after t + D steps is at place t + D
+    own = slice(manifest.latency, manifest.latency + manifest.steps)
+    return np.concatenate((before, voltages), axis=1)[:, own, manifest.readout.place]
 
 
 def scores(voltages: NDArray[np.int64], logit: int) -> NDArray[np.float64]:
@@ -128,7 +129,7 @@ def _last_source(chain: Chain, trace: Trace, steps: int) -> NDArray[np.generic]:
     before = chain.layers[-2]
     held = np.zeros((trace.samples, steps, before.size), np.uint8)
     for segment in before.segments:
-        part = slice(segment.start, segment.stop)
+        part = segment.place
         if segment.role == "bias":
             held[..., part] = 1
         elif segment.lag < steps:

@@ -80,8 +80,7 @@ class Listener:
         step, last = self._steps - self._manifest.latency, self._manifest.steps
         if self.answer is not None or self._first_sound is None or step < 1:
             return
-        place = self._manifest.readout
-        voltages = self._chip.v[self._chip.layers[-1]][place.start : place.stop].astype(np.int64)
+        voltages = self._chip.readout[self._manifest.readout.place].astype(np.int64)
         shares = self._rule.shares(voltages[None, None])[0, 0]
         best = int(shares.argmax())
         if enough(shares[best], step, self._first_sound, last, self._rule.threshold):

@@ -36,7 +36,7 @@ def ranges(network: Network, trace: Trace, samples: int) -> Ranges:
     for index, layer in enumerate(chain.layers):
         bound = _bound(chain, index, steps, message_bits)
         for segment in _computing(layer):
-            here = slice(segment.start, segment.stop)
+            here = segment.place
             if layer.connections:
                 weights.append(_box(segment.name, _weights(layer, here)))
         if isinstance(layer.neurons, Lif):
@@ -44,7 +44,7 @@ def ranges(network: Network, trace: Trace, samples: int) -> Ranges:
             reached = run_layer(layer, source, keep_voltages=True).voltages
             assert reached is not None
             for segment in _computing(layer):
-                here, depth = slice(segment.start, segment.stop), chain.depths[index]
+                here, depth = segment.place, chain.depths[index]
                 fires = segment.role == "compute" and isinstance(layer.neurons.threshold, int)
                 threshold = int(layer.neurons.threshold) if fires else None
                 limit = None if bound is None else float(bound[here].max() / UNIT)

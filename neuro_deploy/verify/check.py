@@ -158,7 +158,7 @@ def _segments(reference: Trace, trace: Trace, samples: int) -> Iterator[tuple[st
         return
     for index, (parts, expected, found) in enumerate(zip(reference.segments, reference.layers, trace.layers, strict=True)):
         for part in parts:
-            window = (slice(samples), slice(None), slice(part.start, part.stop))
+            window = (slice(samples), slice(None), part.place)
             yield f"layer {index}: {part.name}", expected[window], found[window]
 
 

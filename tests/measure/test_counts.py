@@ -93,7 +93,7 @@ def test_counts_are_a_recount_of_every_event(tmp_path: Path, monkeypatch: pytest
     for (k, segment), ours in zip(segments, counts.chip.segments, strict=True):
         assert (ours.layer, ours.name, ours.role, ours.neurons) == (k, segment.name, segment.role, segment.size)
         for field in (*FIELDS, "hops"):
-            theirs = found[k + 1][field][:, segment.start : segment.stop].sum(axis=1)
+            theirs = found[k + 1][field][:, segment.place].sum(axis=1)
             assert (getattr(ours, field) == theirs).all(), (ours.name, field)
             assert getattr(ours, field).dtype == np.int64
     assert {name: n.tolist() for name, n in counts.populations.items()} == {

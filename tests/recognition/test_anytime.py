@@ -110,7 +110,7 @@ def test_the_shipped_network_hears_what_shorter_samples_say(tmp_path: Path, caps
         steps = int(np.ceil(part * 64 / PARTS))
         *_, last = run_chain(network.chain, inject(encoded[:, :steps], manifest.input, manifest.latency))
         assert last.voltages is not None
-        voltages = last.voltages[:, steps + manifest.latency - 1, manifest.readout.start : manifest.readout.stop]
+        voltages = last.voltages[:, steps + manifest.latency - 1, manifest.readout.place]
         accuracy = float((voltages.argmax(axis=1) == labels).mean())
         assert values["all_steps"][part - 1] == {"fraction": part / PARTS, "steps": steps, "accuracy": pytest.approx(accuracy)}
         answers.add(accuracy)

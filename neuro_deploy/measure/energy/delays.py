@@ -82,7 +82,7 @@ def _kept_synops(
 def _direct(own: SegmentCounts, copies: list[_Copy], chain: Chain, placement: Placement) -> list[SegmentCounts]:
     """A population that reaches the readers of its copies itself, and the relays that longer delays need."""
     stages = [-(-max(0, copy.delay - DELAY_MAX) // (DELAY_MAX + 1)) for copy in copies]
-    homes = np.unique(placement.layers[own.layer][copies[0].segment.start : copies[0].segment.stop])
+    homes = np.unique(placement.layers[own.layer][copies[0].segment.place])
     segments = []
     for stage in range(max(stages) + 1):
         here = [copy for copy, its in zip(copies, stages, strict=True) if its == stage]
@@ -105,9 +105,9 @@ def _direct(own: SegmentCounts, copies: list[_Copy], chain: Chain, placement: Pl
 
 def _readers(copy: _Copy, chain: Chain, placement: Placement) -> Ints:
     """Cores of the neurons of the model that read a copy."""
-    part = slice(copy.segment.start, copy.segment.stop)
+    part = copy.segment.place
     layer = chain.layers[copy.layer + 1]
     reads = (layer.weight[:, part] != 0).any(axis=1)
-    model = [reads[s.start : s.stop] & s.of_model for s in layer.segments]
+    model = [reads[s.place] & s.of_model for s in layer.segments]
     cores: Ints = placement.layers[copy.layer + 1][np.concatenate(model)]
     return cores

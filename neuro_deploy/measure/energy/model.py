@@ -153,9 +153,9 @@ def dense_macs(chain: Chain, steps: int) -> int:
     for layer in chain.layers:
         for target in layer.segments:
             if target.role in MODEL_ROLES:
-                blocks = (layer.weight[target.start : target.stop, source] for source in sources)
+                blocks = (layer.weight[target.place, source] for source in sources)
                 macs += sum(block.size for block in blocks if block.any())
-        sources = [slice(segment.start, segment.stop) for segment in layer.segments if segment.role != "bias"]
+        sources = [segment.place for segment in layer.segments if segment.role != "bias"]
     return macs * steps
 
 
