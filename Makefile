@@ -24,25 +24,25 @@ RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 train: env  ## Train the network of CONFIG
 	$(RUN) neuro-deploy train $(CONFIG)
 
-export: env  ## Write the trained network as NetX with its manifest
+export: env  ## Write the trained network as a NetX file with its manifest
 	$(RUN) neuro-deploy export $(CONFIG)
 
-simulate: env  ## Run the exported network, SAMPLES of it in stock Lava
+simulate: env  ## Run the exported network, SAMPLES samples in stock Lava
 	$(RUN) neuro-deploy simulate $(NETWORK) --lava-samples $(SAMPLES)
 
-check: env  ## Compare every spike of the backends; name the first that differs
+check: env  ## Compare every spike of the backends; report the first difference
 	$(RUN) neuro-deploy check $(NETWORK) --lava-samples $(SAMPLES)
 
-report: env  ## Write the report of CONFIG; what it needs and is not there is run
+report: env  ## Write the report of CONFIG; run first what is missing for it
 	$(RUN) neuro-deploy report $(CONFIG) --lava-samples $(SAMPLES)
 
-test: env  ## Run the tests, then the core's on a second Python where there is one; the slow ones with PYTEST_ARGS='-m slow'
+test: env  ## Run the tests, then the core's on a second Python if there is one; PYTEST_ARGS='-m slow': the slow ones
 	$(RUN) python -m pytest $(PYTEST_ARGS)
 ifeq ($(strip $(PYTEST_ARGS)),)
 	@second=$$(PYTHON= scripts/env.sh second) && { [ -z "$$second" ] || $(MAKE) --no-print-directory test-core PYTHON="$$second"; }
 endif
 
-test-core:  ## Run the core's tests in .venv-core, without torch, Lava and what else is optional, on PYTHON
+test-core:  ## Run the core's tests on PYTHON in .venv-core, which has no optional packages (torch, Lava, ...)
 	@scripts/env.sh core
 	.venv-core/bin/python -m pytest $(PYTEST_ARGS)
 
@@ -50,7 +50,7 @@ test-emulators:  ## Run the tests against brian2-loihi, SANA-FE and NeuroBench i
 	@scripts/env.sh emulators
 	PATH="$(CURDIR)/.venv-emulators/bin:$$PATH" python -m pytest -m emulators $(PYTEST_ARGS)
 
-bench: env  ## Measure stock against ours side by side; results and figures in benchmarks/results
+bench: env  ## Measure stock and ours side by side; results and figures go to benchmarks/results
 	$(RUN) python -m benchmarks $(BENCH_ARGS)
 
 lint: env  ## Check style, format and types
@@ -58,13 +58,13 @@ lint: env  ## Check style, format and types
 	$(RUN) ruff format --check .
 	$(RUN) mypy
 
-env:  ## Make .venv current, nothing else
+env:  ## Bring .venv up to date, nothing else
 	@scripts/env.sh
 
 lock:  ## Write the locks from pyproject.toml
 	@scripts/env.sh lock
 
-clean:  ## Remove runs and caches, keep the environments
+clean:  ## Remove runs and caches; keep the environments
 	rm -rf runs build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find neuro_deploy training tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -74,10 +74,10 @@ distclean: clean  ## Remove the environments and .tools too
 help:  ## Show this list
 	@echo "usage: make TARGET ... [VARIABLE=value ...]"
 	@echo
-	@awk -F ':.*  ## ' '/^[a-z-]*:.*  ## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*  ## ' '/^[a-z-]*:.*  ## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@printf '  %-14s %s\n' 'CONFIG=$(CONFIG)' 'the task: a file of training/configs, without .toml' \
-	    'SAMPLES=' 'how many samples stock Lava simulates: 16, for a report 8' \
-	    'PYTEST_ARGS=' 'more arguments for pytest' \
-	    'BENCH_ARGS=' 'more arguments for the benchmarks, such as --quick' \
-	    'PYTHON=' 'the Python to use, for .venv a 3.10; found if not given'
+	@printf '  %-14s %s\n' 'CONFIG=$(CONFIG)' 'the task: a file name in training/configs, without .toml' \
+	    'SAMPLES=' 'number of samples that stock Lava simulates; default 16, for a report 8' \
+	    'PYTEST_ARGS=' 'additional arguments for pytest' \
+	    'BENCH_ARGS=' 'additional arguments for the benchmarks, such as --quick' \
+	    'PYTHON=' 'the Python to use (3.10 for .venv); found automatically if not given'

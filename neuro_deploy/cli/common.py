@@ -53,7 +53,7 @@ ModelPath = Annotated[
     typer.Argument(
         metavar="MODEL.net",
         parser=user_path,
-        help="A NetX file, its manifest beside it; without one give --data.",
+        help="A NetX file with its manifest beside it; without a manifest give --data.",
     ),
 ]
 DataFile = Annotated[
@@ -62,10 +62,10 @@ DataFile = Annotated[
         "--data",
         metavar="FILE.npz",
         parser=user_path,
-        help="Samples of your own: arrays 'samples' [samples, steps, channels] and, if known, 'labels'; or a .npy of samples.",
+        help="Your own samples: arrays 'samples' [samples, steps, channels] and, if known, 'labels'; or a .npy file of samples.",
     ),
 ]
-Encoded = Annotated[bool, typer.Option("--encoded", help="The file of --data holds the encoder's integers.")]
+Encoded = Annotated[bool, typer.Option("--encoded", help="The samples of --data are encoded already: integers.")]
 
 
 def shape(text: str | None) -> tuple[int, int, int] | None:
@@ -87,11 +87,15 @@ MessageBits = Annotated[
     typer.Option(
         min=0,
         max=24,
-        help="Bits of the input's messages, for a NetX file without a manifest: 0, each message counts once where it is not 0.",
+        help="Bits of a graded input message, for a NetX file without a manifest; 0: spikes, any value but 0 counts once.",
     ),
 ]
 InputShape = Annotated[
-    str | None, typer.Option(metavar="W,H,C", help="Shape of the input, for a NetX file that does not say it.")
+    str | None, typer.Option(metavar="W,H,C", help="Shape of the input, for a NetX file that does not state it.")
 ]
-Jobs = Annotated[int | None, typer.Option(min=1, help="Parts that run at once; 1, or on a cluster as many as its cores.")]
-Cluster = Annotated[str | None, typer.Option(metavar="dask://HOST:PORT", help="A Dask cluster, or ray://HOST:PORT, a Ray one.")]
+Jobs = Annotated[
+    int | None, typer.Option(min=1, help="Number of parallel processes; default: 1, on a cluster its number of cores.")
+]
+Cluster = Annotated[
+    str | None, typer.Option(metavar="dask://HOST:PORT", help="Address of a Dask cluster, or ray://HOST:PORT of a Ray cluster.")
+]

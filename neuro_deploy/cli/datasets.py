@@ -7,23 +7,23 @@ import typer
 
 from neuro_deploy.cli.common import console, user_path
 
-app = typer.Typer(help="Data sets: which there are, get them, and see whether they are whole.", no_args_is_help=True)
+app = typer.Typer(help="List, download and verify data sets.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="As 'data list' shows it; 'verify' takes any folder as well.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name that 'data list' shows; 'verify' also takes a folder.")]
 Root = Annotated[
     Path | None,
     typer.Option(
         "--root",
         metavar="FOLDER",
         parser=user_path,
-        help="Folder of all data sets; $NEURO_DEPLOY_DATA or the user's cache if not given.",
+        help="Folder of all data sets; default: $NEURO_DEPLOY_DATA, or the user's cache.",
     ),
 ]
 
 
 @app.command("list")
 def show(root: Root = None) -> None:
-    """Show the data sets, and which of them are there."""
+    """List the data sets and which of them are present."""
     from neuro_deploy.datasets.catalogue import read_catalogue
     from neuro_deploy.datasets.store import data_root, folder_of
     from neuro_deploy.report.tables import datasets_table
@@ -39,12 +39,10 @@ def fetch(
     root: Root = None,
     source: Annotated[
         Path | None,
-        typer.Option(
-            "--from", metavar="FILE", parser=user_path, help="An archive that is there already, or the folder of the files."
-        ),
+        typer.Option("--from", metavar="FILE", parser=user_path, help="Local archive, or folder that holds the files."),
     ] = None,
 ) -> None:
-    """Download a data set, or go on with it, and unpack it; it is there as a whole or not at all."""
+    """Download a data set, resuming where it stopped, and unpack it; no partial data set stays behind."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     from neuro_deploy.datasets import store

@@ -20,19 +20,21 @@ if TYPE_CHECKING:
 def evaluate(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN...", parser=user_path, help="Folders of trainings, as runs/CONFIG, or checkpoints (.npz)."),
+        typer.Argument(
+            metavar="RUN...", parser=user_path, help="Folders of trainings, such as runs/CONFIG, or checkpoints (.npz)."
+        ),
     ],
     data: DataFile = None,
     encoded: Encoded = False,
     figure: Annotated[
-        Path | None, typer.Option(metavar="FILE.svg", parser=user_path, help="Draw accuracy against operations, too.")
+        Path | None, typer.Option(metavar="FILE.svg", parser=user_path, help="Also draw accuracy against operations.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a list of objects instead of a table.")] = False,
 ) -> None:
-    """Accuracy, size and cost of trained models side by side, baselines among them.
+    """Compare accuracy, size and cost of trained models, baselines included.
 
-    Of spiking models the deployed chain is run (backend fast), on the whole test split or on samples of yours. Compare on the
-    validation split what you choose between: the test split is for the report.
+    Spiking models run as the deployed chain (backend fast), on the whole test split or on your own samples. Choose between models
+    by the validation split: the test split is for the report.
     """
     if figure is not None:
         extras.require("matplotlib")  # before the models take their time

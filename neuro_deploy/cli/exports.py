@@ -17,13 +17,13 @@ NUMBER = 8
 def export(
     config: ConfigName,
     checkpoint: Annotated[
-        Path | None, typer.Option(metavar="FILE.npz", parser=user_path, help="Instead of runs/CONFIG/best.npz.")
+        Path | None, typer.Option(metavar="FILE.npz", parser=user_path, help="Checkpoint, instead of runs/CONFIG/best.npz.")
     ] = None,
     examples: Annotated[
         int | None,
         typer.Option(
             min=0,
-            help=f"Test samples that the file carries, so that 'check' needs no data: {NUMBER}, or 0 of a folder of your own.",
+            help=f"Test samples to store in the manifest, so that 'check' needs no data; default: {NUMBER}, 0 for your own folder.",
         ),
     ] = None,
     output: Annotated[

@@ -23,14 +23,16 @@ class Answer(str, Enum):
     last = "last"
 
 
-NetFile = Annotated[Path, typer.Argument(metavar="FILE.net", parser=user_path, help="A NetX file of ours or of anybody's.")]
-ResetInterval = Annotated[int | None, typer.Option(min=1, help="Reset the LIF neurons each so many steps.")]
-ResetOffset = Annotated[
-    int, typer.Option(min=0, help="Step of the first layer's first reset; each further one's is a step later.")
+NetFile = Annotated[
+    Path, typer.Argument(metavar="FILE.net", parser=user_path, help="A NetX file, written by this project or not.")
 ]
-SkipLayers = Annotated[int, typer.Option(min=0, help="Leave out so many first layers of the file.")]
-NumLayers = Annotated[int | None, typer.Option(min=1, help="Read so many layers of the file and no more.")]
-SpikeExp = Annotated[int, typer.Option(min=0, max=7, help="Binary places of graded messages.")]
+ResetInterval = Annotated[int | None, typer.Option(min=1, help="Reset the LIF neurons every so many steps.")]
+ResetOffset = Annotated[
+    int, typer.Option(min=0, help="Step of the first layer's first reset; each further layer is reset one step later.")
+]
+SkipLayers = Annotated[int, typer.Option(min=0, help="Number of layers to skip at the beginning of the file.")]
+NumLayers = Annotated[int | None, typer.Option(min=1, help="Number of layers of the file to read; default: all.")]
+SpikeExp = Annotated[int, typer.Option(min=0, max=7, help="Fractional bits of graded messages.")]
 
 
 def inspect(
@@ -87,9 +89,9 @@ def adopt(
         Answer | None,
         typer.Option(help="What the answer is: the last layer's voltage, the sum of what it sends, or what it sends last."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a manifest that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing manifest.")] = False,
 ) -> None:
-    """Write a manifest beside a NetX file of somebody else's, after which every verb takes it.
+    """Write a manifest for a NetX file of another project, so that every command takes it.
 
     Each layer is a population, the last one is the read-out; edit the manifest to name them and the classes. The NetX file stays
     as it is.

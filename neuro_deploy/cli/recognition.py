@@ -29,23 +29,25 @@ def classify(
             metavar="FILE.wav...", parser=user_path, help="Recordings, folders of them, or - for raw 16-bit mono sound."
         ),
     ],
-    backend: Annotated[str, typer.Option(metavar="NAME", help="What runs the network; a stream runs on fast alone.")] = "fast",
+    backend: Annotated[
+        str, typer.Option(metavar="NAME", help="Backend that runs the network; a stream always runs on fast.")
+    ] = "fast",
     threshold: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Decide as soon as the network is so sure; at the end if not given.")
+        float | None, typer.Option(min=0, max=1, help="Confidence at which to decide early; default: decide at the end.")
     ] = None,
-    words: Annotated[str | None, typer.Option(metavar="WORD,...", help="The only words to choose from.")] = None,
+    words: Annotated[str | None, typer.Option(metavar="WORD,...", help="Restrict the answer to these words.")] = None,
     rate: Annotated[
         int | None,
-        typer.Option(min=LOWEST_RATE, max=HIGHEST_RATE, help="Samples a second of a stream; the network's if not given."),
+        typer.Option(min=LOWEST_RATE, max=HIGHEST_RATE, help="Sample rate of a stream in Hz; default: the network's."),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="A list of objects: file, word, score, step, latency, start.")
+        bool, typer.Option("--json", help="Print a list of objects: file, word, score, step, latency, start.")
     ] = False,
 ) -> None:
     """Recognise the word in each recording, or in each second of a stream.
 
-    A recording that cannot be used is named on standard error, and the others go on; the exit code is then 2. The step is that of the
-    sample after which the word was decided, the latency counts the chip's steps until then.
+    A recording that cannot be used is reported on standard error, the others are still processed, and the exit code is 2. 'step' is
+    the step of the sample after which the word was decided, 'latency' the number of chip steps until then.
     """
     from neuro_deploy.backends import Options, create
     from neuro_deploy.netx import load_network

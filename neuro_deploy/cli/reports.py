@@ -24,16 +24,18 @@ SIMULATION = "simulation.json"
 
 def report(
     config: Annotated[
-        str, typer.Argument(metavar="CONFIG|MODEL.net", help="A configuration whose network was exported, or any network.")
+        str, typer.Argument(metavar="CONFIG|MODEL.net", help="A configuration whose network was exported, or a NetX file.")
     ],
     data: DataFile = None,
     encoded: Encoded = False,
-    samples: Annotated[int | None, typer.Option(min=1, help="First samples to report on; all if not given.")] = None,
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="Number of samples to report on, from the first; default: all.")
+    ] = None,
     lava_samples: LavaSamples = None,
     brian_samples: BrianSamples = None,
     tables: Annotated[
         list[str],
-        typer.Option("--table", metavar="FILE.toml", help="A cost table of your own beside those that come along; repeat."),
+        typer.Option("--table", metavar="FILE.toml", help="Your own cost table, in addition to the built-in ones; repeatable."),
     ] = [],  # noqa: B006 (typer makes a new list)
     time_limit: TimeLimit = 120.0,
     message_bits: MessageBits = None,
@@ -41,7 +43,7 @@ def report(
 ) -> None:
     """Write runs/CONFIG/report.html and report.json: counts, time and energy of all backends side by side, and figures.
 
-    Shows the training log too. The last simulation is used if it is of the same network and samples; otherwise all backends run.
+    The training log is shown too. The last simulation is reused if it has the same network and samples; otherwise all backends run.
     """
     extras.require("matplotlib", "jinja2")
     from neuro_deploy.measure.energy.tables import load_table, names
@@ -74,14 +76,14 @@ def report(
 
 def compare(
     reports: Annotated[
-        list[Path], typer.Argument(metavar="A.json B.json ...", parser=user_path, help="Two or more report.json.")
+        list[Path], typer.Argument(metavar="A.json B.json ...", parser=user_path, help="Two or more report.json files.")
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     different_data: Annotated[
-        bool, typer.Option("--different-data", help="Go on where the reports are of different samples.")
+        bool, typer.Option("--different-data", help="Compare reports of different samples, too.")
     ] = False,
 ) -> None:
-    """Put reports side by side: every number, and its difference to the first report's."""
+    """Put reports side by side: every number, and its difference from the first report."""
     if not as_json:
         extras.require("matplotlib")  # writes the units' prefixes
     from neuro_deploy.report import compare as comparing

@@ -6,7 +6,7 @@ from neuro_deploy.cli.common import MODELS, console
 
 
 def doctor() -> None:
-    """Say what of the set-up is present and whether Lava computes what it should; exit code 1 if something is amiss."""
+    """Report which parts of the set-up are present, and test Lava; exit code 1 if something is wrong."""
     from neuro_deploy.report.tables import findings_table
     from neuro_deploy.workbench.doctor import examine
 

@@ -39,25 +39,28 @@ LavaSamples = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help=f"How many samples stock Lava runs, and SANA-FE replays; they need seconds for each.  [{BACKENDS['lava'].samples}]",
+        help=f"Number of samples that stock Lava runs and SANA-FE replays, which take seconds each.  [{BACKENDS['lava'].samples}]",
     ),
 ]
 BrianSamples = Annotated[
     int | None,
-    typer.Option(min=1, help=f"How many samples brian2-loihi runs, if it is installed.  [{BACKENDS['brian2loihi'].samples}]"),
+    typer.Option(
+        min=1, help=f"Number of samples that brian2-loihi runs, if it is installed.  [{BACKENDS['brian2loihi'].samples}]"
+    ),
 ]
-TimeLimit = Annotated[float, typer.Option(min=0, help="Seconds that Lava may take for one sample before it is ended.")]
+TimeLimit = Annotated[float, typer.Option(min=0, help="Seconds that Lava may take for one sample before it is stopped.")]
 
 
 def simulate(
     model: ModelPath,
-    backend: Annotated[str | None, typer.Option(metavar="NAME", help=f"Run this one alone: {', '.join(NAMES)}.")] = None,
+    backend: Annotated[str | None, typer.Option(metavar="NAME", help=f"Run this backend alone: {', '.join(NAMES)}.")] = None,
     fused: Annotated[bool, typer.Option("--fused", hidden=True)] = False,
     data: DataFile = None,
     encoded: Encoded = False,
-    samples: Annotated[int | None, typer.Option(min=1, help="First samples to run; all if not given.")] = None,
+    samples: Annotated[int | None, typer.Option(min=1, help="Number of samples to run, from the first; default: all.")] = None,
     trace: Annotated[
-        Path | None, typer.Option(metavar="FILE.npz", parser=user_path, help="Save every spike of the one backend.")
+        Path | None,
+        typer.Option(metavar="FILE.npz", parser=user_path, help="Save every spike of the backend that --backend names."),
     ] = None,
     lava_samples: LavaSamples = None,
     brian_samples: BrianSamples = None,
@@ -67,9 +70,9 @@ def simulate(
     jobs: Jobs = None,
     cluster: Cluster = None,
 ) -> None:
-    """Run a network on its test split, or on samples of yours: on all backends with the reference check, or on one.
+    """Run a network on its test split or on your own samples: on all backends with the reference check, or on one backend.
 
-    Without --backend the result is also written to runs/CONFIG/simulation.json; exit code 1 if one spike differs. torch-cpu and
+    Without --backend, the result is also written to runs/CONFIG/simulation.json; exit code 1 if one spike differs. torch-cpu and
     torch-gpu time the models in torch instead, with and without spikes.
     """
     from neuro_deploy.report.tables import simulation_tables
@@ -108,7 +111,9 @@ def check(
     model: ModelPath,
     data: DataFile = None,
     encoded: Encoded = False,
-    samples: Annotated[int | None, typer.Option(min=1, help="First samples to compare; all if not given.")] = None,
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="Number of samples to compare, from the first; default: all.")
+    ] = None,
     lava_samples: LavaSamples = None,
     brian_samples: BrianSamples = None,
     time_limit: TimeLimit = 120.0,
@@ -117,18 +122,19 @@ def check(
     slayer: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE.py:FUNCTION", help="Compare with a SLAYER model instead: the function that makes it. The file is run."
+            metavar="FILE.py:FUNCTION",
+            help="Compare with a SLAYER model instead: the function that returns it. The file is executed.",
         ),
     ] = None,
     checkpoint: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.pt", parser=user_path, help="State of the SLAYER model, as torch.save wrote it."),
+        typer.Option(metavar="FILE.pt", parser=user_path, help="State of the SLAYER model, as written by torch.save."),
     ] = None,
 ) -> None:
     """Compare every spike of every backend with the integer reference; exit code 1 if one differs.
 
-    The samples are the few that the network's file carries together with its read-outs: no data set is needed. If you want more
-    --samples than these, or if it carries none, they are those of the test split.
+    The samples are the few that the manifest stores together with their read-outs, so no data set is needed. With more --samples
+    than these, or if none are stored, they are taken from the test split.
     """
     from neuro_deploy.report.tables import check_table
     from neuro_deploy.verify.examples import recall

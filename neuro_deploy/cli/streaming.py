@@ -17,16 +17,17 @@ if TYPE_CHECKING:
 
 def stream(
     model: ModelPath,
-    backend: Annotated[str, typer.Option(metavar="NAME", help=f"What runs the network: {', '.join(BACKENDS)}.")] = "fast",
+    backend: Annotated[
+        str, typer.Option(metavar="NAME", help=f"Backend that runs the network: {', '.join(BACKENDS)}.")
+    ] = "fast",
     data: DataFile = None,
     encoded: Encoded = False,
-    samples: Annotated[int | None, typer.Option(min=1, help="First samples to run; all if not given.")] = None,
+    samples: Annotated[int | None, typer.Option(min=1, help="Number of samples to run, from the first; default: all.")] = None,
 ) -> None:
-    """Accuracy after a part of each sample, and where the network answers as soon as it is sure enough.
+    """Measure accuracy after a part of each sample, and with early exit at several confidences.
 
-    Parts are of all steps and, of recordings, of their own sound without the silence that fills them up. Every threshold is
-    shown: none is chosen by these samples, the test split or yours. Writes runs/CONFIG/streaming.json and, where the samples have
-    labels, a figure, streaming.svg.
+    Parts are fractions of all steps and, for recordings, of the sound without its padding. All confidences are shown; none is
+    chosen on these samples. Writes runs/CONFIG/streaming.json and, if the samples have labels, a figure, streaming.svg.
     """
     from neuro_deploy.files import Content, write_all_atomically
     from neuro_deploy.recognition.anytime import to_json

@@ -30,12 +30,12 @@ class Kernel(str, Enum):
 
 def train(
     config: ConfigName,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on after the last finished epoch.")] = False,
-    seed: Annotated[int | None, typer.Option(min=0, max=2**63 - 1, help="Instead of the configuration's seed.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue after the last finished epoch.")] = False,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**63 - 1, help="Random seed, instead of the configuration's.")] = None,
     kernel: Annotated[
-        Kernel, typer.Option(help="The neurons' loops on a CPU: compiled, or SLAYER's own; both give equal spikes.")
+        Kernel, typer.Option(help="Code of the neurons on a CPU: compiled loops, or SLAYER's own; the spikes are equal.")
     ] = Kernel.compiled,
-    device: Annotated[Device, typer.Option(help="The CPU, or the GPUs that torchrun gives to its processes.")] = Device.cpu,
+    device: Annotated[Device, typer.Option(help="The CPU, or the GPU that torchrun assigns to each process.")] = Device.cpu,
 ) -> None:
     """Train a network; checkpoints and the log go to runs/CONFIG."""
     from neuro_deploy.training.config import load
@@ -76,20 +76,21 @@ def train(
 def sweep(
     config: ConfigName,
     settings: Annotated[
-        list[str], typer.Option("--set", metavar="KEY=VALUE,...", help="A setting's values, as train.rate=0.003,0.01; repeat.")
+        list[str],
+        typer.Option("--set", metavar="KEY=VALUE,...", help="Values of a setting, such as train.rate=0.003,0.01; repeatable."),
     ] = [],  # noqa: B006 (typer makes a new list)
     alone: Annotated[
         list[str],
         typer.Option(
-            "--each", metavar="KEY=VALUE,...", help="Values that each change nothing else, as model.memory=false; repeat."
+            "--each", metavar="KEY=VALUE,...", help="Values to try one at a time, such as model.memory=false; repeatable."
         ),
     ] = [],  # noqa: B006
     jobs: Jobs = None,
     cluster: Cluster = None,
 ) -> None:
-    """Train every combination of some settings, compare them on the validation split; again, it goes on where it stopped.
+    """Train every combination of settings and rank them by the validation split; the same command continues a stopped sweep.
 
-    With --each, settings are changed one at a time, beside the configuration as it is.
+    With --each, one setting is changed at a time, and the unchanged configuration is trained too.
     """
     from neuro_deploy.report.tables import sweep_table
     from neuro_deploy.training import sweep as sweeps
