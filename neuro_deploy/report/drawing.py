@@ -77,7 +77,7 @@ def _values(quantities: Mapping[str, Quantity]) -> dict[str, float]:
 
 def _relays(model: EnergyModel) -> dict[str, float]:
     total, cost, saved = (quantity.value or 0.0 for quantity in (model.total, model.relays, model.delays))
-    return {"model": total - cost, "relays that stay": cost - saved, "saved by delays": saved}
+    return {"model": total - cost, "overhead that stays": cost - saved, "saved by delays": saved}
 
 
 def _shares(model: EnergyModel) -> list[tuple[str, dict[str, float]]]:

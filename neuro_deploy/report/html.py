@@ -15,7 +15,7 @@ SECTIONS = {
     "counts": "Counts",
     "energy": "Energy, latency and throughput",
     "breakdown": "Energy by component and by population",
-    "relays": "What relays cost, and what axonal delays would save",
+    "relays": "Cost of the overhead, and what axonal delays would save",
     "rates": "Firing rates",
     "raster": "One sample through all populations",
     "memory": "The Legendre memory over time",

@@ -7,9 +7,9 @@ MISSING = "not available"
 LABELS = {
     "accuracy": "accuracy",
     "spikes": "spikes",
-    "relay_spikes": "relay spikes",
+    "relay_spikes": "overhead spikes",
     "synops": "SynOps",
-    "relay_synops": "relay SynOps",
+    "relay_synops": "overhead SynOps",
     "updates": "neuron updates",
     "active": "active updates",
     "packets": "packets",

@@ -38,11 +38,22 @@ def simulation_tables(simulation: Simulation) -> RenderableType:
 
 def backends_table(results: Sequence[BackendResult], title: str) -> Table:
     """One row for each backend; events are means of one sample."""
-    names = ("backend", "samples", "accuracy\n%", "spikes", "relay\nspikes", "SynOps", "relay\nSynOps", "steps", "seconds")
+    names = (
+        "backend",
+        "samples",
+        "accuracy\n%",
+        "spikes",
+        "overhead\nspikes",
+        "SynOps",
+        "overhead\nSynOps",
+        "steps",
+        "seconds",
+    )
     table = plain_table(title, names, left=("backend",))
     table.caption = (
-        "Counted, per sample: spikes of the model's neurons; relay: of taps, relays and bias neurons; synaptic operations; steps.\n"
-        "Measured: seconds of all samples, without start-up. '-': this backend runs the model, which has no relays."
+        "Counted, per sample: spikes and synaptic operations (SynOps) of the model's neurons; overhead: those of taps, relays "
+        "and bias neurons.\n"
+        "Measured: seconds for all samples, without start-up. '-': this backend runs the model, which has no overhead."
     )
     for result in results:
         counts, samples = result.counts, result.samples
@@ -90,7 +101,7 @@ def check_table(comparisons: Sequence[Comparison], every_population: bool = Fals
                 table.add_row(comparison.backend, row.population, f"{row.compared:,}", f"{row.spikes:,}", f"{row.mismatches:,}")
         else:
             spikes = sum(row.spikes for row in rows)
-            what = f"all {len(rows)}, {comparison.samples} samples"
+            what = f"all {len(rows)}, {comparison.samples} sample{'' if comparison.samples == 1 else 's'}"
             table.add_row(comparison.backend, what, f"{comparison.compared:,}", f"{spikes:,}", f"{comparison.mismatches:,}")
         table.add_row(
             comparison.backend, "read-out voltages", f"{comparison.readouts:,}", "", f"{comparison.readout_mismatches:,}"
@@ -118,26 +129,26 @@ def verdict(comparison: Comparison) -> Text:
 def streaming_tables(result: Streaming) -> RenderableType:
     """Accuracy by the share of each sample that was fed, and by the confidence at which it was ended."""
     about = Text(f"{result.config}: {result.samples:,} samples of {result.steps} steps on {result.backend}")
-    columns, names = [result.all_steps], ["heard\n%", "of all steps:\naccuracy %", "mean\nsteps"]
+    columns, names = [result.all_steps], ["part\n%", "of all steps:\naccuracy %", "mean\nsteps"]
     if result.own_sound is not None:
         columns, names = [*columns, result.own_sound], [*names, "of the recording:\naccuracy %", "mean\nsteps"]
-    heard = plain_table("heard in part", names)
+    parts = plain_table("after a part of each sample", names)
     if result.own_sound is not None:
-        heard.caption = "Of the recording: of its own sound, without the silence that fills a sample up to its last step."
+        parts.caption = "Of the recording: of its sound, without the silence that pads a sample to its last step."
     for points in list(zip(*columns, strict=True))[1::2]:
         cells = itertools.chain.from_iterable((_per_cent(p.accuracy), f"{p.steps:.1f}") for p in points)
-        heard.add_row(f"{100 * points[0].fraction:.0f}", *cells)
+        parts.add_row(f"{100 * points[0].fraction:.0f}", *cells)
     if not result.exits:
-        return Group(about, Text(), heard)
+        return Group(about, Text(), parts)
     ended = plain_table(
-        "ended at a confidence", ("confidence", "accuracy\n%", "mean\nsteps", "of all\nsteps %", "ended early\n%")
+        "early exit at a confidence", ("confidence", "accuracy\n%", "mean\nsteps", "of all\nsteps %", "early exits\n%")
     )
-    ended.caption = "Every confidence is shown; none is chosen by these samples."
+    ended.caption = "All confidences are shown; none is chosen on these samples."
     for exit_ in result.exits:
         numbers = (exit_.steps, 100 * exit_.share, 100 * exit_.early)
         name = "to the end" if exit_.threshold is None else f"{exit_.threshold:g}"
         ended.add_row(name, _per_cent(exit_.accuracy), *(f"{number:.1f}" for number in numbers))
-    return Group(about, Text(), heard, Text(), ended)
+    return Group(about, Text(), parts, Text(), ended)
 
 
 def _per_cent(share: float | None) -> str:
@@ -175,7 +186,9 @@ def sweep_table(results: Sequence[Mapping[str, Any]], config: str) -> Table:
     keys = tuple(dict.fromkeys(key for result in results for key in result["settings"]))
     names = (*keys, "validation\naccuracy %", "validation\nloss", "epoch", "parameters", "seconds")
     table = plain_table(f"sweep of {config}", names)
-    table.caption = "Best epoch of each, deployed integers on the validation split; '*': then the loss became NaN or infinite."
+    table.caption = (
+        "Best epoch of each training, by the deployed integers on the validation split; '*': the loss became NaN or infinite."
+    )
     for result in results:
         accuracy, loss, epoch = (result[key] for key in ("validation_accuracy", "validation_loss", "epoch"))
         table.add_row(
@@ -200,13 +213,14 @@ def merit_table(models: Sequence[Mapping[str, Any]]) -> Table:
         "real-valued\n%",
         "firing\n%",
         "SynOps",
-        "relay\nSynOps",
+        "overhead\nSynOps",
         "MACs",
     )
     table = plain_table("", names, left=("run", "model"))
     table.caption = (
-        "Test: of a spiking model the deployed chain; real-valued: the same model without quantisation. Counted, per sample: synaptic\n"
-        "operations at the model's neurons, at taps, relays and bias neurons; multiply-accumulates of matrix products."
+        "Test: of a spiking model, the deployed chain; real-valued: the same model without quantisation.\n"
+        "Counted, per sample: synaptic operations at the model's neurons; overhead: those at taps, relays and bias neurons; "
+        "multiply-accumulates (MACs) of matrix products."
     )
     for model in models:
         shares = (model[key] for key in ("validation", "test", "unquantised", "rate"))
@@ -260,5 +274,5 @@ def datasets_table(catalogue: Mapping[str, Dataset], folders: Mapping[str, Path]
     for name, dataset in catalogue.items():
         folder = folders[name]
         checked = "SHA-256" if all(file.sha256 or file.content_sha256 for file in dataset.files) else "size and structure only"
-        table.add_row(name, dataset.title, dataset.licence, checked, str(folder) if folder.is_dir() else "not there")
+        table.add_row(name, dataset.title, dataset.licence, checked, str(folder) if folder.is_dir() else "not present")
     return table

@@ -323,5 +323,5 @@ def test_a_report_has_what_has_a_meaning(name: str, capsys: pytest.CaptureFixtur
     assert run("compare", f"runs/{name}/report.json", f"runs/{name}/report.json") == 0
     assert "nan" not in page.lower().replace("nanoj", "")
     assert "Legendre memory" not in page
-    assert "What relays cost" not in page
+    assert "Cost of the overhead" not in page
     assert ("Energy by component" in page) is (name != "sdnn")

@@ -1,4 +1,4 @@
-"""Figures of what an inference costs: latency and energy by backend, energy by component, by population, and of relays."""
+"""Figures of what an inference costs: latency and energy by backend, energy by component, by population, and of the overhead."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -84,14 +84,14 @@ def shares(rows: Sequence[tuple[str, Parts]]) -> Figure:
 
 
 def relays(rows: Sequence[tuple[str, Parts]]) -> Figure:
-    """What the model costs and what its relays cost, by cost table.
+    """What the model costs and what its overhead costs, by cost table.
 
     Args:
-        rows: for each table its name, and joules of ``model``, ``relays that stay`` and ``saved by delays``.
+        rows: for each table its name, and joules of ``model``, ``overhead that stays`` and ``saved by delays``.
     """
     styles = {
         "model": ROLES["compute"],
-        "relays that stay": ROLES["relay"],
+        "overhead that stays": ROLES["relay"],
         "saved by delays": {"facecolor": "white", "edgecolor": ACCENT, "hatch": "xxxx"},
     }
     return _stacks(rows, styles, _ROW + 0.08)
