@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.MULTILINE))
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-LEFT_OUT = shutil.ignore_patterns("__pycache__", "results")
+LEFT_OUT = shutil.ignore_patterns("results")  # __pycache__ has the compiled loops, which are good as long as their source is
 
 
 @pytest.fixture

@@ -97,3 +97,9 @@ def test_heavy_packages_stay_where_they_are_needed(package: str) -> None:
         if any(name.partition(".")[0] == package for name in imported(path, at_import=True)):
             place = str(path.relative_to(ROOT))
             assert any(place == allowed or place.startswith(f"{allowed}/") for allowed in HEAVY[package]), (package, place)
+
+
+def test_files_of_tests_have_names_of_their_own() -> None:
+    """Pytest imports them by these names alone, and stops where two are equal."""
+    names = [path.name for path in Path(__file__).parent.rglob("*.py")]
+    assert sorted(names) == sorted(set(names))

@@ -18,7 +18,7 @@ from neuro_deploy.training.log import read_log
 CONFIG = """
 [data]
 name = "digits"
-validation = 0.5
+validation = 0.8
 [encoder]
 bits = 5
 [model]
@@ -33,7 +33,7 @@ gain = {gain}
 [train]
 epochs = 2
 quantised_epochs = 2
-batch = 239  # 718 samples: the last batch is one sample, which is dropped; the others are odd, so the two parts differ
+batch = 143  # 287 samples: the last batch is one sample, which is dropped; the others are odd, so the two parts differ
 rate = {rate}
 quantised_rate = {rate}
 """
