@@ -42,7 +42,7 @@ class Backend(Protocol):
 
 
 def _no_model(path: Path) -> "Evaluate":
-    raise BackendError(f"torch: nobody said how to read {path}: give Options.load")
+    raise BackendError(f"torch: Options.load is missing, which reads {path}")
 
 
 @dataclass(frozen=True)

@@ -25,12 +25,12 @@ def refusal(network: Network) -> str | None:
     """
     spec = network.manifest.input
     if spec.message_bits > MESSAGE_BITS_MAX:
-        return f"messages of {spec.message_bits} bits, of which it has at most {MESSAGE_BITS_MAX}"
+        return f"messages of {spec.message_bits} bits, at most {MESSAGE_BITS_MAX} are supported"
     if spec.signed:
-        return "messages that may be negative, which it has not"
+        return "negative messages, which it does not support"
     for index, layer in enumerate(network.chain.layers):
         if layer.bias is not None and layer.bias.any():
-            return f"layer {index} ({layer.kind}) has biases of its own, which it does not run: use bias neurons"
+            return f"layer {index} ({layer.kind}) has biases of its own, which it does not support: use bias neurons"
         if not 0 <= layer.threshold <= THRESHOLD_MAX:
             return f"layer {index} ({layer.kind}) has a threshold of {layer.threshold}, which is at most {THRESHOLD_MAX} there"
     return None

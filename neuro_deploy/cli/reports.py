@@ -130,7 +130,9 @@ def _others(workbench: Workbench, simulation: "Simulation") -> "list[Backend]":
     for name, entry in BACKENDS.items():
         if entry.checked and entry.package is not None and name not in ran:
             there = extras.present(entry.package)
-            reason = "it was not there when simulation.json was made: simulate again" if there else extras.advice(entry.package)
+            reason = (
+                "it was not installed when simulation.json was made: simulate again" if there else extras.advice(entry.package)
+            )
             rows.append(absent(name, entry.about, reason))
     if (missing := loihi2.missing()) is not None:
         rows.append(absent("loihi2", BACKENDS["loihi2"].about, missing))

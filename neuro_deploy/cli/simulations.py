@@ -195,7 +195,7 @@ def _refuse(backend: str, options: Mapping[str, object]) -> None:
     for option, value in options.items():
         if value is not None:
             raise ConfigError(
-                f"{option} means nothing with --backend {backend}, which times one sample and fixed batches: omit it"
+                f"{option} does not apply to --backend {backend}, which times one sample and fixed batches: omit it"
             )
 
 

@@ -61,7 +61,7 @@ def _measure(workbench: Workbench, backend: str, limit: int | None) -> "Streamin
     voltages = anytime.stepwise_readouts(network, workbench.backend(backend), samples.encoded)
     steps, logit = network.manifest.steps, network.manifest.readout.logit
     if logit is None:
-        console.print(f"no early answers: {network.name} does not say what a confidence is (readout.logit)", style="dim")
+        console.print(f"no early exit: {network.name} does not define a confidence (readout.logit)", style="dim")
     heard = network.manifest.front_end is not None and samples.values.dtype.kind == "f"
     first = first_sound(samples.values) if heard else None
     return anytime.Streaming(

@@ -55,7 +55,7 @@ def train(
         console.quiet = rank() > 0  # of the processes that torchrun starts, one speaks and writes
         trainer = Trainer(settings, folder, device.value, unwatched if rank() > 0 else watch_frames)
         if resume and is_new(folder):
-            console.print(f"{folder} has no training to go on with: from the beginning")
+            console.print(f"{folder} has no training to continue: starting from the beginning")
         elif resume:
             trainer.resume()
         try:
@@ -63,7 +63,7 @@ def train(
                 trainer.run(progress.hooks(require_no_signal))
         except KeyboardInterrupt:
             again = f"neuro-deploy train {shlex.quote(config)} --resume" + ("" if seed is None else f" --seed {seed}")
-            go_on = f"go on with: {again}" if trainer.saved else "nothing is saved"
+            go_on = f"continue with: {again}" if trainer.saved else "nothing is saved"
             said = "" if rank() > 0 else f"stopped after epoch {trainer.saved} of {trainer.epochs}; {go_on}"
             raise Stopped(said) from None
         best = min(trainer.history, key=lambda epoch: epoch.validation_loss)
@@ -108,7 +108,7 @@ def sweep(
                 results.append(result)
                 console.print(f"{len(results)}/{len(found)} {Path(result.folder).name}", style="dim", soft_wrap=True)
     except KeyboardInterrupt:
-        raise Stopped(f"stopped after {len(results)} of {len(found)}; the same command goes on") from None
+        raise Stopped(f"stopped after {len(results)} of {len(found)}; the same command continues") from None
     results = sweeps.ranked(results)
     path = RUNS / f"{base.name}-sweep.json"
     sweeps.save(base.name, results, path)

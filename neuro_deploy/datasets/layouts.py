@@ -201,7 +201,7 @@ def _list(path: Path) -> list[str] | None:
         # A file's name may be no UTF-8 at all; it is then the same bytes in the list.
         text = path.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError as error:
-        raise DatasetError(f"{path}: cannot be read ({reason(error)}): {remedy(error, 'mend it, or remove it')}") from error
+        raise DatasetError(f"{path}: cannot be read ({reason(error)}): {remedy(error, 'repair it, or remove it')}") from error
     # A list that was put together of several may have a byte order mark before any line.
     lines = enumerate(text.replace("\ufeff", "").split("\n"), start=1)
     return [_entry(path, number, line) for number, line in lines if line.strip()]

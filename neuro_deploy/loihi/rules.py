@@ -117,7 +117,7 @@ def weight_bits(chain: Chain, use: Use) -> list[str]:
         ):
             found.append(
                 f"{_name(chain, index)}: {odd.size} odd weights, the first is {odd[0]}: beside others of the other sign and beyond "
-                "127 they need a ninth bit, which Lava's simulation has and the chip has not"
+                "127 they need a ninth bit, which Lava's simulation has, but the chip does not"
             )
     return found
 

@@ -260,7 +260,7 @@ def _read_conv(state: _State, where: h5py.Group) -> Layer:
     if state.flatten:
         reader.fail(where, "a convolution behind a flatten layer: remove the flatten layer")
     if len(state.shape) != 3:
-        known = f"it is {list(state.shape)}" if state.shape else "nobody says it"
+        known = f"it is {list(state.shape)}" if state.shape else "it is not stated"
         reader.fail(where, f"the input of a convolution has (width, height, channels), and {known}: give --input-shape W,H,C")
     if "delay" in where and reader.integers(where, "delay", 0, 1 << 20).any():
         state.note(where, "delay of a convolution: Lava ignores it")

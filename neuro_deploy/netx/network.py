@@ -132,7 +132,7 @@ def _read_manifest(path: Path) -> Manifest:
     except OSError as error:
         advice = remedy(
             error,
-            "the manifest must stand beside its NetX file; of somebody else's file give --data, or 'adopt' it",
+            "the manifest must stand beside its NetX file; for a file of another project give --data, or 'adopt' it",
         )
         raise ModelFileError(f"{path}: {error.strerror}; {advice}") from error
     try:

@@ -85,7 +85,7 @@ def rule(network: Network, threshold: float | None = None, words: Sequence[str] 
         words: the only ones that can be answered; all of the network's if not given.
 
     Raises:
-        ModelFileError: its manifest does not say what a confidence is.
+        ModelFileError: its manifest does not define a confidence.
         ConfigError: a word that the network does not know, none, or one twice.
     """
     manifest, logit = network.manifest, logit_voltage(network)
@@ -110,7 +110,7 @@ def logit_voltage(network: Network) -> int:
     logit = network.manifest.readout.logit
     if logit is None:
         raise ModelFileError(
-            f"{network.name}: its manifest does not say what a confidence is (readout.logit): export it again, or lower it with a logit"
+            f"{network.name}: its manifest does not define a confidence (readout.logit): export it again, or lower it with a logit"
         )
     return logit
 

@@ -78,7 +78,7 @@ class Streaming:
         all_steps: after fractions of the T steps.
         own_sound: after fractions of those steps alone that a sample's recording reaches, the padding left out; None where the
             data are no recordings.
-        exits: for each threshold, and without one; empty where the network does not say what a confidence is.
+        exits: for each threshold, and without one; empty where the network does not define a confidence.
     """
 
     config: str

@@ -117,11 +117,11 @@ def test_without_it_the_check_goes_on_and_says_so(
         (
             {"bias": np.array([0, 9, 0, 0])},
             {},
-            r"layer 0 \(dense\) has biases of its own, which it does not run: use bias neurons",
+            r"layer 0 \(dense\) has biases of its own, which it does not support: use bias neurons",
         ),
         ({"threshold": 131072}, {}, r"layer 0 \(dense\) has a threshold of 131072, which is at most 131071 there"),
-        ({}, {"message_bits": 9}, "messages of 9 bits, of which it has at most 8"),
-        ({}, {"signed": True}, "messages that may be negative, which it has not"),
+        ({}, {"message_bits": 9}, "messages of 9 bits, at most 8 are supported"),
+        ({}, {"signed": True}, "negative messages, which it does not support"),
     ],
 )
 def test_what_it_has_not_is_refused_before_it_runs(

@@ -292,7 +292,7 @@ def test_an_interrupted_training_says_how_to_go_on(
     assert run("train", "tiny.toml", "--seed", 3) == 130
     shown, errors = capsys.readouterr()
     assert "epoch   1/2" in shown
-    assert errors == "note: stopped after epoch 1 of 2; go on with: neuro-deploy train tiny.toml --resume --seed 3\n"
+    assert errors == "note: stopped after epoch 1 of 2; continue with: neuro-deploy train tiny.toml --resume --seed 3\n"
     monkeypatch.undo()
     monkeypatch.chdir(project)
     assert run("train", "tiny.toml", "--resume", "--seed", 3) == 0

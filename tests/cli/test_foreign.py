@@ -287,7 +287,7 @@ def test_both_a_manifest_and_options(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_neither_a_manifest_nor_samples(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("simulate", "plain.net") == 2
-    assert "of somebody else's file give --data, or 'adopt' it" in capsys.readouterr().err
+    assert "for a file of another project give --data, or 'adopt' it" in capsys.readouterr().err
     assert run("simulate", "plain.net", "--message-bits", 3) == 2
     assert "they are for samples of --data" in capsys.readouterr().err
     assert run("simulate", "none.net", "--data", "plain.npz") == 2

@@ -254,5 +254,5 @@ def test_clips_of_speech_commands_fit_its_samples() -> None:
 
 
 def test_a_network_that_does_not_say_what_a_confidence_is() -> None:
-    with pytest.raises(ModelFileError, match=r"network: its manifest does not say what a confidence is \(readout.logit\)"):
+    with pytest.raises(ModelFileError, match=r"network: its manifest does not define a confidence \(readout.logit\)"):
         rule(nd.lower(tiny(), 12), None, None)

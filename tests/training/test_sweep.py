@@ -85,7 +85,7 @@ def test_a_sweep_trains_what_is_not_trained_yet(
 
     monkeypatch.setattr(Trainer, "_epoch", interrupted)
     assert run(*command) == 130
-    assert capsys.readouterr().err == "note: stopped after 1 of 2; the same command goes on\n"
+    assert capsys.readouterr().err == "note: stopped after 1 of 2; the same command continues\n"
     assert run(*command) == 130
     assert started == [(0.01, 0), (0.01, 1), (0.003, 0)]
     started.clear()

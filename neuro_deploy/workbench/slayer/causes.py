@@ -181,7 +181,7 @@ def _weights(place: Place) -> Cause | None:
             return Cause("a weight beyond 8 bits", f"{number}: weights lie between -256 and 254; clamp them in training")
         odd = np.array_equal(real // 2 * 2, acting) or np.array_equal(np.where(real % 2, acting, real), acting)
         if odd:
-            return Cause("odd weights of both signs", f"{number}: beside others of the other sign weights are even")
+            return Cause("odd weights of both signs", f"{number}: next to weights of the other sign, weights are even")
         return Cause("other weights", f"{number}: the file is not of this network, or of another state of it")
     return None
 

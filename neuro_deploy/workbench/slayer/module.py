@@ -210,9 +210,9 @@ def load(where: str, checkpoint: Path | None) -> nn.Module:
     except AttributeError as error:
         if name in str(error):
             raise ModelFileError(f"{path}: it has no function {name!r}: name the one that makes the network") from error
-        raise ModelFileError(f"{path}: {name}() raised {_reason(error)}: mend it") from error
+        raise ModelFileError(f"{path}: {name}() raised {_reason(error)}: fix it") from error
     except Exception as error:
-        raise ModelFileError(f"{path}: {name}() raised {_reason(error)}: mend it") from error
+        raise ModelFileError(f"{path}: {name}() raised {_reason(error)}: fix it") from error
     if not isinstance(made, nn.Module):
         raise ModelFileError(f"{path}: {name}() returned {type(made).__name__}: it must return a torch.nn.Module")
     if checkpoint is not None:
