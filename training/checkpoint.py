@@ -87,7 +87,7 @@ class Checkpoint:
         if not isinstance(model, Network):
             raise ConfigError(
                 f"config {self.config.name}: model.baseline is {self.config.model.baseline!r}, which has no spikes: "
-                "a chip takes the Spiking LMUFormer alone, without that setting"
+                "only the Spiking LMUFormer, without that setting, runs on the chip"
             )
         return model
 

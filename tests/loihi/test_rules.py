@@ -162,7 +162,7 @@ def test_the_rules_of_a_network_of_others() -> None:
     chain = Chain(1, 4, (delayed, mixed, sdnn), 0, constant=False)
     assert rules.violations_of(chain, USE) == [
         "layer 1: 1 odd weights, the first is 3: beside others of the other sign and beyond 127 they need a ninth bit, which Lava's "
-        "simulation has and the chip has not",
+        "simulation has, but the chip does not",
         "layer 0: threshold 131072 is outside 1..131071 (of 2 neurons, 1 the first)",
         "layer 0: current decay 0 is outside 1..4096",
         "layer 1: current decay 4097 is outside 1..4096",
