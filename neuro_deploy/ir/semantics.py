@@ -131,7 +131,9 @@ def sent_type(layer: Layer) -> "np.dtype[Any]":
     return np.dtype(np.int32 if layer.graded else np.uint8)
 
 
-def run_layer(layer: Layer, source: NDArray[np.generic], *, keep_voltages: bool = False) -> LayerRun:
+def run_layer(
+    layer: Layer, source: NDArray[np.generic], *, keep_voltages: bool = False, after_graded: bool = False
+) -> LayerRun:
     """Run one layer from rest.
 
     A synapse without a delay passes on what reached it one step before: ``source`` of step ``t`` acts at step ``t + 1``, and step 0
@@ -141,12 +143,13 @@ def run_layer(layer: Layer, source: NDArray[np.generic], *, keep_voltages: bool 
         layer: its synapses and neurons.
         source: integers [samples, steps, neurons of the layer before or input channels].
         keep_voltages: whether to record the voltage of every step.
+        after_graded: whether the source is a layer whose neurons send values, which may be large.
 
     Returns:
         What the layer sent, and its states.
 
     Raises:
-        RuleError: numbers leave the 32 bits that Lava has for them; only layers that are not plain can get there.
+        RuleError: numbers leave the 32 bits that Lava has for them; only a layer that is not plain, or comes after one, can get there.
     """
     samples, steps = source.shape[:2]
     own = [connection for connection in layer.connections if connection.recurrent]
@@ -158,6 +161,8 @@ def run_layer(layer: Layer, source: NDArray[np.generic], *, keep_voltages: bool 
     for begin in range(0, steps, block):
         # What comes from outside does not depend on the layer's state: many steps in one product.
         arriving = _arriving(layer, source, begin, min(begin + block, steps))
+        if after_graded or not layer.plain:
+            _require_int32(arriving, layer, "a sum of weights")
         for step in range(begin, min(begin + block, steps)):
             a = arriving[:, step - begin]
             for delay, recurrence in recurrences:
@@ -204,8 +209,6 @@ def _arriving(layer: Layer, source: NDArray[np.generic], begin: int, end: int) -
             if isinstance(weight, Kernel):
                 sums = wrap_sum(sums)
             total[:, first + late - begin :] += sums
-    if not layer.plain:
-        _require_int32(total, layer, "a sum of weights")
     return total
 
 
@@ -299,10 +302,11 @@ def run_chain(chain: Chain, injected: NDArray[np.generic]) -> Iterator[LayerRun]
         One :class:`LayerRun` for each layer, first to last; the last has its voltages.
     """
     source: NDArray[np.generic] = injected
+    after_graded = False
     for index, layer in enumerate(chain.layers):
-        run = run_layer(layer, source, keep_voltages=index == len(chain.layers) - 1)
+        run = run_layer(layer, source, keep_voltages=index == len(chain.layers) - 1, after_graded=after_graded)
         yield run
-        source = run.sent
+        source, after_graded = run.sent, layer.graded
 
 
 def settle_steps(voltage_decay: int) -> int:

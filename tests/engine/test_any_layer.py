@@ -1,5 +1,6 @@
 """The batch engine on layers of any kind, against the integer semantics, bit for bit."""
 
+from contextlib import nullcontext
 from unittest import mock
 
 import numpy as np
@@ -85,6 +86,15 @@ def test_what_lava_has_no_bits_for_is_refused() -> None:
     kernel = Connection(Kernel(np.array([[[[200]]]]), (1, 1, 1)), graded=True)
     with pytest.raises(RuleError, match=r"layer 0: a convolution's sum is beyond 2\*\*24"):
         run_fast(chain_of(Layer((kernel,), Sigma(), (1, 1, 1))), np.full((1, 4, 1), 100_000), 3)
+
+
+def test_a_plain_layer_refuses_sums_of_values_beyond_lavas_bits() -> None:
+    chain = chain_of(Layer((), SigmaDelta(0, sums=False, fraction=3, state=0), (1,)), copies(Lif(50, 4096, 0), 254))
+    for most, refused in ((1 << 20, False), (1 << 21, True)):  # 254 * 2**23 is below 2**31
+        source = np.full((1, 3, 1), most)
+        with pytest.raises(RuleError, match="a sum of weights reaches 4261412864") if refused else nullcontext():
+            list(run_chain(chain, source))
+        require_equal(chain, source, 2)
 
 
 def test_the_sum_of_a_convolution_wraps() -> None:
