@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neuro_deploy.errors import RuleError
 from neuro_deploy.ir.chain import Chain, Layer
@@ -207,7 +208,7 @@ def _lowest(layer: Layer, fan_ins: Integers, targets: "_Targets", high: int, cor
     if not count:
         return high
     low = high - count
-    axons_in = np.cumsum(_new_sources(layer, low, high))
+    axons_in = np.cumsum(_new_sources(layer, low, high, targets.here))
     axons_out = np.cumsum(targets.cores_of(low, high)[::-1])
     count = min(_fitting(axons_in, limits.CORE_AXONS - core.axons_in), _fitting(axons_out, limits.CORE_AXONS - core.axons_out))
     taken = max(least, count)
@@ -224,11 +225,15 @@ def _fitting(used: Integers, room: int) -> int:
     return int(np.searchsorted(used, room, side="right"))
 
 
-def _new_sources(layer: Layer, low: int, high: int) -> Integers:
-    """For each neuron, from the last to the first, the sources that reach none behind it."""
+def _new_sources(layer: Layer, low: int, high: int, here: NDArray[np.bool_]) -> Integers:
+    """For each neuron, from the last to the first, the sources that reach none behind it.
+
+    The layer's own neurons may reach the core already (``here``), through the layer behind: that is one axon for both.
+    """
     neurons, sources = wires(layer, low, high)
     last = np.full(layer.sources + layer.size, -1, np.int64)
     last[sources] = neurons  # the neurons rise, so the last of each source stays
+    last[layer.sources :][here] = -1
     new: Integers = np.bincount(last[last >= 0], minlength=high - low)[::-1]
     return new
 
@@ -241,6 +246,9 @@ class _Targets:
         layers: core of each neuron, by layer; the layers behind this one are placed.
         index: the layer.
         core: the number of the core that is being filled.
+
+    Attributes:
+        here: whether they send to that core, bool [neurons].
     """
 
     def __init__(self, chain: Chain, layers: tuple[Integers, ...], index: int, core: int) -> None:
@@ -248,12 +256,12 @@ class _Targets:
         recurrent = [c.weight for c in chain.layers[index].connections if c.recurrent and not isinstance(c.weight, Kernel)]
         self._own = sum((weight != 0 for weight in recurrent[1:]), recurrent[0] != 0) if recurrent else None
         self._cores = np.zeros(size, np.int64)  # without the core that is being filled
-        self._here = np.zeros(size, np.bool_)  # whether they send to that one
+        self.here = np.zeros(size, np.bool_)
         following = _runs(layers[index + 1]) if index + 1 < len(chain.layers) else []
         for number, low, high in following:
             sources = _sources(chain.layers[index + 1], low, high, recurrent=False)
             if number == core:
-                self._here[sources] = True
+                self.here[sources] = True
             else:
                 self._cores[sources] += 1
         # Targets that are placed no earlier than their source: the rows up to its own of the source's column.
@@ -261,7 +269,7 @@ class _Targets:
 
     def cores_of(self, low: int, high: int) -> Integers:
         """Of each neuron, if all behind it are on the core that is being filled; targets that are not placed are on one core more."""
-        here = self._here[low:high]
+        here = self.here[low:high]
         if self._own is not None:
             here = here | np.tril(self._own[low:high, low:high], -1).any(axis=0)
         cores: Integers = self._cores[low:high] + here + self._unplaced[low:high]
@@ -270,12 +278,12 @@ class _Targets:
     def put(self, low: int, high: int) -> None:
         """Note that some neurons lie on the core that is being filled."""
         if self._own is not None:
-            self._here |= self._own[low:high].any(axis=0)
+            self.here |= self._own[low:high].any(axis=0)
 
     def close(self) -> None:
         """Go on to another core."""
-        self._cores += self._here
-        self._here[:] = False
+        self._cores += self.here
+        self.here[:] = False
 
 
 def _usage(chain: Chain, layers: tuple[Integers, ...], cores: int) -> tuple[Core, ...]:

@@ -111,6 +111,15 @@ def test_any_network_is_placed_as_one_neuron_after_the_other(chain: Chain, neuro
     assert [[core.neurons, core.synapse_bits, core.axons_in, core.axons_out] for core in placement.cores] == cores
 
 
+def test_a_neuron_that_reaches_two_layers_of_a_core_has_one_axon_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "CORE_AXONS", 8)  # of two axons for each there would be 10
+    full = np.full((4, 4), 2)
+    chain = Chain(1, 1, (dense(full[:, :2], full, 100, 4096, 2048), dense(full[:1], None, 100, 4096, 2048)), 1)
+    placement = place(chain)
+    assert [core.axons_in for core in placement.cores] == [6], "4 neurons of the first layer and 2 channels"
+    assert [placed.tolist() for placed in placement.layers] == slow_place(chain)[0] == [[0] * 4, [0]]
+
+
 def test_destinations_are_the_cores_of_all_targets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "CORE_COMPARTMENTS", 5)
     chain = lower(nets.tiny())
