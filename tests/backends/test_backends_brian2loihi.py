@@ -15,7 +15,6 @@ from netx_files import FileLayer
 
 from neuro_deploy import extras
 from neuro_deploy.backends import BACKENDS, create
-from neuro_deploy.cli import simulations
 from neuro_deploy.errors import BackendError
 from neuro_deploy.ir.chain import Chain
 from neuro_deploy.ir.graph import Graph
@@ -27,6 +26,7 @@ from neuro_deploy.netx import Use, adopt, load_network
 from neuro_deploy.training.config import parse
 from neuro_deploy.training.data import load_data
 from neuro_deploy.verify.check import Comparison, compare
+from neuro_deploy.workbench import bench
 
 SHIPPED = Path(__file__).parents[2] / "netx_models" / "digits.net"
 
@@ -92,7 +92,7 @@ def test_the_shipped_network() -> None:
 @needs("brian2_loihi")
 def test_it_is_part_of_the_check(project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     others = {name: entry for name, entry in BACKENDS.items() if name in ("integer", "brian2loihi")}
-    monkeypatch.setattr(simulations, "BACKENDS", others)
+    monkeypatch.setattr(bench, "BACKENDS", others)
     assert run("check", MODEL, "--samples", 3, "--brian-samples", 1) == 0
     shown = capsys.readouterr().out
     assert "brian2loihi: 1 samples" in shown
@@ -104,7 +104,7 @@ def test_without_it_the_check_goes_on_and_says_so(
 ) -> None:
     monkeypatch.setitem(sys.modules, "brian2_loihi", None)
     others = {name: entry for name, entry in BACKENDS.items() if name in ("integer", "fast", "brian2loihi")}
-    monkeypatch.setattr(simulations, "BACKENDS", others)
+    monkeypatch.setattr(bench, "BACKENDS", others)
     assert run("check", MODEL, "--samples", 2) == 0
     shown = capsys.readouterr().out
     assert f"brian2loihi: left out, {extras.advice('brian2_loihi')}" in shown
