@@ -34,7 +34,7 @@ def test_the_reference_is_the_first_of_all() -> None:
 
 
 def test_the_model_must_be_given(network: Network) -> None:
-    with pytest.raises(BackendError, match=r"torch: nobody said how to read .*net\.npz"):
+    with pytest.raises(BackendError, match=r"torch: Options.load is missing, which reads .*net\.npz"):
         backends.create("torch").run(network, nets.samples(nets.tiny(), 3, STEPS))
 
 
